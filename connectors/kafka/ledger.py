@@ -1,0 +1,116 @@
+"""The ledger topic: one partition, append-only, one self-contained Avro record per entry.
+
+Each record opens with a version byte, so that an older worker refuses a newer format loudly.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import fastavro
+
+from connectors.errors import ConfigurationError
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.log import LogReader
+from connectors.kafka.producer import ACK_DEADLINE_SECONDS, owned_producer
+from connectors.kafka.topics import LEDGER
+from connectors.records import LedgerEntry, LedgerRecord, Position
+
+VERSION = 1
+_OPTIONAL_TEXT = ["null", "string"]
+SCHEMA = fastavro.parse_schema(
+    {
+        "type": "record",
+        "namespace": "hightide",
+        "name": "LedgerEntry",
+        "fields": [
+            {"name": "kind", "type": "string"},
+            {"name": "epoch", "type": "long"},
+            {"name": "poller", "type": "string"},
+            {"name": "model", "type": "string"},
+            {"name": "period", "type": "string"},
+            {"name": "reserved", "type": "long"},
+            {"name": "used", "type": "long"},
+            {"name": "watermark", "type": _OPTIONAL_TEXT},
+            {"name": "watermark_key", "type": _OPTIONAL_TEXT},
+            {"name": "rows_read", "type": "long"},
+            {"name": "new_keys", "type": "bytes"},
+            {"name": "fingerprint", "type": "string"},
+            {"name": "change_token", "type": "string"},
+            {"name": "schema_id", "type": "long"},
+        ],
+    }
+)
+
+
+class KafkaLedger:
+    """The Ledger port on kafka-python."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._owned = owned_producer(connection, "ledger")
+        self._reader = LogReader(connection, "ledger-log")
+
+    async def append(self, entry: LedgerEntry) -> int:
+        """Return the entry's offset once the broker holds it."""
+        return await self._owned.run(f"writing to {LEDGER}", lambda c: _append(c, entry))
+
+    async def read(self, from_offset: int) -> AsyncIterator[Sequence[LedgerRecord]]:
+        """Yield the records from `from_offset` to the end of the log as it is now."""
+        async for records, _ in self._reader.records(LEDGER, {0: from_offset}):
+            yield [LedgerRecord(record.offset, decode(record.value)) for record in records]
+
+    async def close(self) -> None:
+        await self._owned.close()
+        await self._reader.close()
+
+
+def _append(client: Any, entry: LedgerEntry) -> int:
+    future = client.send(LEDGER, key=entry.model.encode(), value=encode(entry), partition=0)
+    return int(future.get(timeout=ACK_DEADLINE_SECONDS).offset)
+
+
+def encode(entry: LedgerEntry) -> bytes:
+    """Return an entry as it stands in the topic."""
+    buffer = io.BytesIO()
+    buffer.write(bytes([VERSION]))
+    position = entry.watermark
+    fastavro.schemaless_writer(
+        buffer,
+        SCHEMA,
+        {
+            "kind": entry.kind,
+            "epoch": entry.epoch,
+            "poller": entry.poller,
+            "model": entry.model,
+            "period": entry.period,
+            "reserved": entry.reserved,
+            "used": entry.used,
+            "watermark": None if position is None else position.value,
+            "watermark_key": None if position is None else position.key,
+            "rows_read": entry.rows_read,
+            "new_keys": entry.new_keys,
+            "fingerprint": entry.fingerprint,
+            "change_token": entry.change_token,
+            "schema_id": entry.schema_id,
+        },
+    )
+    return buffer.getvalue()
+
+
+def decode(value: bytes) -> LedgerEntry:
+    """Return the entry in a record; ConfigurationError for a format this worker can't read."""
+    if not value or value[0] != VERSION:
+        raise ConfigurationError(
+            f"topic {LEDGER} holds a record of another format: a newer Hightide wrote it, "
+            "or something else did",
+            kind="ledger_format",
+        )
+    stream = io.BytesIO(value)
+    stream.seek(1)
+    fields: Any = fastavro.schemaless_reader(stream, SCHEMA, None)
+    value_text, key = fields.pop("watermark"), fields.pop("watermark_key")
+    return LedgerEntry(
+        **fields, watermark=None if value_text is None else Position(value_text, key)
+    )

@@ -1,0 +1,266 @@
+"""The seams of the house: everything outside stands behind one of these.
+
+One attempt at one call, a typed result. No port retries, sleeps or loops over failures: that is
+the worker's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.records import (
+    Change,
+    Column,
+    DeadLetter,
+    Item,
+    LedgerEntry,
+    LedgerRecord,
+    Message,
+    Model,
+    Outcome,
+    Page,
+    Partition,
+    UserUpdate,
+    Window,
+)
+
+
+class Source(Protocol):
+    """A system we read. Every method may raise RetryableError or ConfigurationError."""
+
+    async def clock_ns(self) -> int:
+        """Return the source's own clock, in nanoseconds since 1970 UTC."""
+        ...
+
+    async def change_token(self, objects: Sequence[str]) -> str:
+        """Return an opaque text that differs once any of `objects` changed; costs no warehouse."""
+        ...
+
+    async def describe(self, model: Model) -> tuple[Column, ...]:
+        """Return the columns the model's query yields, in order, without reading a row."""
+        ...
+
+    async def missing_values(self, model: Model) -> tuple[int, int]:
+        """Return how many rows have no key, and how many have no watermark."""
+        ...
+
+    def read(self, window: Window) -> AsyncIterator[Page]:
+        """Yield the window's rows in order, a page at a time: one statement, one snapshot."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Producer(Protocol):
+    """Writes changes to a model's topic."""
+
+    async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> dict[int, range]:
+        """Return once the broker holds every change: the offsets they got, by partition.
+
+        Raises RetryableError when that is not certain; the changes must then be sent again.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Ledger(Protocol):
+    """The append-only truth for progress and MQR."""
+
+    async def append(self, entry: LedgerEntry) -> int:
+        """Return the entry's offset once the broker holds it; RetryableError when unknown."""
+        ...
+
+    def read(self, from_offset: int) -> AsyncIterator[Sequence[LedgerRecord]]:
+        """Yield the records from `from_offset` to the end of the log as it is when called."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """What the topic says of a key: its newest row's hash, None once it was deleted."""
+
+    key: bytes
+    row_hash: bytes | None
+
+
+class ModelLog(Protocol):
+    """Reads a model's topic from given offsets to its end, to bring the index up to date."""
+
+    async def end_offsets(self, topic: str) -> dict[int, int]:
+        """Return the offset after the last record of each partition."""
+        ...
+
+    def read(
+        self, topic: str, start: Mapping[int, int]
+    ) -> AsyncIterator[tuple[Sequence[KnownRow], Mapping[int, int]]]:
+        """Yield known rows with the offsets up to which, after them, everything was seen."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Index(Protocol):
+    """The local cache of topic and ledger: deleting it loses nothing.
+
+    Methods block for milliseconds; call them off the event loop.
+    """
+
+    def next_offsets(self, log: str) -> dict[int, int]:
+        """Return the offsets of a topic up to which this index is true."""
+        ...
+
+    def changed(self, model: str, keys: Sequence[bytes], hashes: Sequence[bytes]) -> list[bool]:
+        """Say of each row whether its hash differs from the newest known one."""
+        ...
+
+    def remember(
+        self, model: str, rows: Sequence[KnownRow], log: str, next_offsets: Mapping[int, int]
+    ) -> None:
+        """Store rows and the offsets they make true, together or not at all."""
+        ...
+
+    def new_keys(self, period: str, hashes: Sequence[bytes]) -> list[bytes]:
+        """Return those not yet counted in the period, each once, in order."""
+        ...
+
+    def count_keys(self, period: str, new_keys: bytes, log: str, next_offset: int) -> None:
+        """Count 16-byte keys in the period and note that the ledger is known up to an offset."""
+        ...
+
+    def counted(self, period: str) -> int:
+        """Return how many distinct keys are counted in the period."""
+        ...
+
+    def forget(self, model: str, log: str) -> None:
+        """Drop a model's rows and what is noted of its topic, to read it from the start."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Schemas(Protocol):
+    """Where schema ids come from: a registry, or a compacted topic of our own."""
+
+    async def register(self, subject: str, schema: str) -> int:
+        """Return the id under which readers find `schema`; the same text has the same id."""
+        ...
+
+    async def by_id(self, schema_id: int) -> str | None:
+        """Return the schema text, or None when no such id is known."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+# --- consuming ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Partitions that are now ours: where reading starts and where their log ends right now."""
+
+    starts: Mapping[Partition, int]
+    ends: Mapping[Partition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """Partitions that stop being ours.
+
+    While `lost` is False their offsets may still be committed: answer with `Consumer.release`.
+    """
+
+    partitions: frozenset[Partition]
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Messages of one partition, in offset order."""
+
+    partition: Partition
+    messages: Sequence[Message]
+
+
+ConsumerEvent = Assigned | Revoked | Messages
+
+
+class Consumer(Protocol):
+    """A member of a sync's consumer group."""
+
+    async def poll(self, timeout_seconds: float) -> Sequence[ConsumerEvent]:
+        """Return what happened, in order; an empty list when nothing did in that time."""
+        ...
+
+    def pause(self, partitions: frozenset[Partition]) -> None:
+        """Read nothing of these partitions, and of these only, until told otherwise.
+
+        Membership of the group is kept while everything is paused.
+        """
+        ...
+
+    async def commit(self, next_offsets: Mapping[Partition, int]) -> None:
+        """Return once the group holds the offsets; each is the *next* one to read."""
+        ...
+
+    def release(self, next_offsets: Mapping[Partition, int]) -> None:
+        """Answer a Revoked event: commit these offsets and let the partitions go."""
+        ...
+
+    async def lag(self) -> Mapping[Partition, int]:
+        """Return the messages between committed offset and log end, for our partitions."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the group."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """The dead-letter topic of a sync."""
+
+    async def put(self, letters: Sequence[DeadLetter]) -> None:
+        """Return once the broker holds every letter."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What one endpoint permits: calls a second and the size of one call."""
+
+    endpoint: str
+    calls_per_second: float
+    max_rows: int
+    max_bytes: int
+
+
+class Destination(Protocol):
+    """A system we deliver to, for one object and mode."""
+
+    @property
+    def limits(self) -> CallLimits: ...
+
+    async def probe(self) -> None:
+        """Return when the destination answers and takes our key; change nothing there."""
+        ...
+
+    def encode(self, update: UserUpdate) -> Item | None:
+        """Return the item as one call carries it, or None when its identity can't be valid."""
+        ...
+
+    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
+        """Make one call; return one outcome per item, in order.
+
+        Raises RetryableError, TooLargeError, RefusedError or ConfigurationError when the call
+        itself failed; then nothing is known of its rows.
+        """
+        ...
+
+    async def close(self) -> None: ...

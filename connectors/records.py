@@ -1,0 +1,244 @@
+"""The values that travel: rows on their way to Kafka, messages on their way to Iterable.
+
+Pages travel as one value (a list of rows), never as one object per row through a queue:
+per-row cost is the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+class ColumnType(StrEnum):
+    """What a column holds, whatever the source calls it."""
+
+    TEXT = "text"
+    DECIMAL = "decimal"  # also every whole number: Snowflake has no other
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIME = "time"
+    TIMESTAMP_NTZ = "timestamp_ntz"  # wall clock without a zone
+    TIMESTAMP_TZ = "timestamp_tz"  # a point in time (LTZ and TZ)
+    JSON = "json"  # VARIANT, ARRAY, OBJECT: JSON text
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a model, as its query describes it."""
+
+    name: str
+    type: ColumnType
+    precision: int = 0
+    scale: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a model's order (watermark, key). Everything up to it is durably in Kafka.
+
+    `value` is text: `2026-11-24 08:45:00.123456789` in UTC for timestamps (nine digits; as a
+    datetime the last three would be lost and the last row be read for ever), digits for integers.
+    `key` is None for "before every key with that value".
+    """
+
+    value: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One SELECT on a source, with a primary key and a change column (the watermark)."""
+
+    name: str
+    sql: str
+    primary_key: str
+    watermark: str
+    watermark_zone: str | None = None
+    partition_by: str | None = None
+    ignore_changes_in: frozenset[str] = frozenset()
+    change_tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one statement reads: rows after `after`, before `before`, in order, at most `limit`."""
+
+    model: Model
+    columns: tuple[Column, ...]
+    after: Position | None
+    before: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a window, oldest first. `watermarks[i]` is the watermark text of `rows[i]`."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[object, ...]]
+    watermarks: Sequence[str | None]
+
+
+Operation = Literal["upsert", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row version, ready to publish: everything Kafka will hold of it."""
+
+    key: bytes
+    value: bytes | None
+    partition_hash: int
+    row_hash: bytes
+    changed_at_ns: int
+    op: Operation = "upsert"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A topic's partition."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record as the consumer got it. `offset` is its own, the next to read is one more."""
+
+    partition: Partition
+    offset: int
+    key: bytes
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    timestamp_ms: int = 0
+
+
+# --- what a destination says of one item ------------------------------------------------------
+
+
+class RejectReason(StrEnum):
+    """Why a row can never be accepted: a closed list, for metrics and dead-letter headers."""
+
+    UNDECODABLE = "undecodable"
+    UNMAPPABLE = "unmappable"
+    INVALID_IDENTITY = "invalid_identity"
+    INVALID_DATA = "invalid_data"
+    FIELD_TYPE = "field_type"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too_large"
+    UNEXPLAINED = "unexplained"
+
+
+class SkipReason(StrEnum):
+    """Why a row needs no delivery and no attention."""
+
+    ABSENT = "absent"  # update mode: Iterable has no such profile
+    FORGOTTEN = "forgotten"  # GDPR-forgotten: never retried, never stored
+    DELETED = "deleted"  # the row left the model; users objects keep their profile
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Iterable took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Iterable had it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Nothing to do for this row, by design."""
+
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """This row can never be accepted: it becomes a dead letter."""
+
+    reason: RejectReason
+    http_status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Undetermined:
+    """The answer does not say what became of this row: ask again, in a smaller batch."""
+
+
+Verdict = Delivered | Unchanged | Skipped | Rejected
+Outcome = Verdict | Undetermined
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row as the destination wants it.
+
+    `identity` is what the destination matches by, in the form in which two spellings of one
+    profile are equal. `body` is the item's own JSON, encoded once so that batches are cut by
+    exact size.
+    """
+
+    identity: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UserUpdate:
+    """A mapped row before the destination's own encoding: who, and which fields."""
+
+    identity: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message set aside with its reason; the bytes stay untouched."""
+
+    message: Message
+    reason: RejectReason
+    stage: str
+    http_status: int
+    attempts: int
+
+
+# --- the ledger --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One record of the ledger: everything that must become true together is in it.
+
+    A `reserve` says: up to `reserved` new records may be queried from now on. A `commit` says: the
+    rows up to `watermark` are in Kafka, `new_keys` (16 bytes each) are the keys this chunk queried
+    for the first time in `period`, and `reserved` is what is left of the reservation.
+    """
+
+    kind: Literal["reserve", "commit"]
+    epoch: int
+    poller: str
+    model: str
+    period: str
+    reserved: int
+    used: int
+    watermark: Position | None
+    rows_read: int
+    new_keys: bytes
+    fingerprint: str
+    change_token: str
+    schema_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRecord:
+    """An entry with its place in the log; the log's order decides between two pollers."""
+
+    offset: int
+    entry: LedgerEntry

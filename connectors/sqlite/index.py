@@ -1,0 +1,159 @@
+"""The local index in one SQLite file: key → row hash, and the keys counted for MQR.
+
+It is a cache of the topics. It notes up to which offset of each topic it is true, in the same
+transaction as the rows, so that a crash leaves it behind but never wrong. A file that is damaged or
+of another format is deleted and built anew; a full disk is said in one sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from connectors.errors import ConfigurationError
+from connectors.ports import KnownRow
+
+FORMAT = 1
+KEY_BYTES = 16
+CACHE_KIB = 48 * 1024
+
+_SCHEMA = """
+CREATE TABLE row (
+    model TEXT NOT NULL, key BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (model, key)
+) WITHOUT ROWID;
+CREATE TABLE counted (
+    period TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (period, hash)
+) WITHOUT ROWID;
+CREATE TABLE progress (
+    log TEXT NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL,
+    PRIMARY KEY (log, partition)
+) WITHOUT ROWID;
+"""
+
+
+class SqliteIndex:
+    """The Index port on a SQLite file; calls may come from any thread, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._db = self._open()
+
+    def next_offsets(self, log: str) -> dict[int, int]:
+        with self._using() as db:
+            rows = db.execute("SELECT partition, next_offset FROM progress WHERE log = ?", (log,))
+            return dict(rows.fetchall())
+
+    def changed(self, model: str, keys: Sequence[bytes], hashes: Sequence[bytes]) -> list[bool]:
+        with self._using() as db:
+            find = db.execute
+            sql = "SELECT hash FROM row WHERE model = ? AND key = ?"
+            return [
+                (found := find(sql, (model, key)).fetchone()) is None or found[0] != row_hash
+                for key, row_hash in zip(keys, hashes, strict=True)
+            ]
+
+    def remember(
+        self, model: str, rows: Sequence[KnownRow], log: str, next_offsets: Mapping[int, int]
+    ) -> None:
+        # One key may come twice in `rows`, deleted and then there again: the last word counts.
+        newest = {row.key: row.row_hash for row in rows}
+        there = [(model, key, h) for key, h in newest.items() if h is not None]
+        gone = [(model, key) for key, h in newest.items() if h is None]
+        with self._using() as db, db:
+            db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", there)
+            db.executemany("DELETE FROM row WHERE model = ? AND key = ?", gone)
+            _note(db, log, next_offsets)
+
+    def new_keys(self, period: str, hashes: Sequence[bytes]) -> list[bytes]:
+        with self._using() as db:
+            find = db.execute
+            sql = "SELECT 1 FROM counted WHERE period = ? AND hash = ?"
+            return [h for h in dict.fromkeys(hashes) if find(sql, (period, h)).fetchone() is None]
+
+    def count_keys(self, period: str, new_keys: bytes, log: str, next_offset: int) -> None:
+        keys = [(period, new_keys[i : i + KEY_BYTES]) for i in range(0, len(new_keys), KEY_BYTES)]
+        with self._using() as db, db:
+            db.executemany("INSERT OR IGNORE INTO counted VALUES (?, ?)", keys)
+            _note(db, log, {0: next_offset})
+
+    def counted(self, period: str) -> int:
+        with self._using() as db:
+            sql = "SELECT COUNT(*) FROM counted WHERE period = ?"
+            return int(db.execute(sql, (period,)).fetchone()[0])
+
+    def forget(self, model: str, log: str) -> None:
+        with self._using() as db, db:
+            db.execute("DELETE FROM row WHERE model = ?", (model,))
+            db.execute("DELETE FROM progress WHERE log = ?", (log,))
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return _prepare(self._path)
+        except sqlite3.DatabaseError as error:
+            if _is_full(error):
+                raise self._no_space() from None
+            self._remove()  # damaged: the topics know everything
+            return _prepare(self._path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the state directory {self._path.parent} can't be written ({error.strerror}): "
+                "set HIGHTIDE_STATE_DIR to one that can",
+                kind="state_directory",
+            ) from None
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.OperationalError as error:
+                if _is_full(error):
+                    raise self._no_space() from None
+                raise
+
+    def _no_space(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"no space left for the index in {self._path.parent}: free some, or set "
+            "HIGHTIDE_STATE_DIR to a larger disk; nothing is lost",
+            kind="disk_full",
+        )
+
+
+def _prepare(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, check_same_thread=False)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found == FORMAT:
+        return db
+    if found != 0 or db.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+        db.close()
+        raise sqlite3.DatabaseError("another format")
+    db.executescript(_SCHEMA)
+    db.execute(f"PRAGMA user_version = {FORMAT}")
+    return db
+
+
+def _note(db: sqlite3.Connection, log: str, next_offsets: Mapping[int, int]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO progress VALUES (?, ?, ?)",
+        [(log, partition, offset) for partition, offset in next_offsets.items()],
+    )
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorname in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_READONLY"}

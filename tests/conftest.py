@@ -1,0 +1,58 @@
+"""Fixtures for every test; what they stand on is in modules beside this one."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.brokers import RunBroker, refusal, run_broker, unproved
+
+_RUN_BROKER = pytest.StashKey[RunBroker]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, but importing kafka-python warns of calls that Python kept."""
+    harmless = "ignore:(read|open)_text is deprecated:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", harmless)
+
+
+@pytest.fixture(scope="session")
+def _run_broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunBroker]:
+    with run_broker(os.environ, tmp_path_factory.mktemp("broker")) as broker:
+        if sentence := refusal(broker, os.environ):
+            pytest.exit(sentence, returncode=pytest.ExitCode.USAGE_ERROR)
+        request.config.stash[_RUN_BROKER] = broker
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(_run_broker: RunBroker) -> str:
+    """Where this run's broker listens; started once, by the first test that asks."""
+    return _run_broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_kind(_run_broker: RunBroker) -> str:
+    """`apache`, `embedded` or `named`: tests of what the stand-in cannot do skip on it."""
+    return _run_broker.kind
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A short prefix of the test's own, so that its topics and groups are fresh."""
+    return f"t{uuid.uuid4().hex[:8]}-"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say loudly what a run on the stand-in leaves unproved."""
+    broker = config.stash.get(_RUN_BROKER, None)
+    if broker is not None and (sentence := unproved(broker)):
+        terminalreporter.section("the broker was a stand-in", sep="!", red=True, bold=True)
+        terminalreporter.write_line(sentence, red=True, bold=True)

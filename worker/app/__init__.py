@@ -1,0 +1,1 @@
+"""Wiring: configuration → connectors (parts) → stages (roles) → a process (run)."""

@@ -1,0 +1,143 @@
+"""The parts: one configuration in, connectors out. The only file that names concrete systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+
+from connectors.errors import ConfigurationError
+from connectors.iterable.client import IterableClient
+from connectors.iterable.users import IterableUsers, UsersPolicy
+from connectors.kafka import topics
+from connectors.kafka.admin import KafkaAdmin
+from connectors.kafka.connection import KafkaConnection, require_fast_crc32c
+from connectors.kafka.consumer import GroupPolicy, KafkaGroupConsumer
+from connectors.kafka.dead_letters import KafkaDeadLetters
+from connectors.kafka.ledger import KafkaLedger
+from connectors.kafka.log import KafkaModelLog
+from connectors.kafka.producer import KafkaChangeProducer
+from connectors.kafka.registry import ConfluentSchemas
+from connectors.kafka.schemas import TopicSchemas
+from connectors.ports import (
+    Consumer,
+    DeadLetters,
+    Destination,
+    Index,
+    Ledger,
+    ModelLog,
+    Producer,
+    Schemas,
+    Source,
+)
+from connectors.snowflake.source import SnowflakeSource
+from connectors.sqlite.index import SqliteIndex
+from worker.config.document import ConfigError
+from worker.config.load import base_url
+from worker.config.secrets import SecretRef, resolve
+from worker.config.settings import Settings
+from worker.config.syncs import Config
+
+
+class Parts:
+    """Builds connectors; nothing connects before it is used."""
+
+    def __init__(self, config: Config, settings: Settings) -> None:
+        require_fast_crc32c()
+        self.config = config
+        self.settings = settings
+        self.kafka = KafkaConnection(
+            tuple(config.kafka.bootstrap_servers), resolve(config.kafka.security)
+        )
+
+    def source(self, name: str) -> Source:
+        """Return a source by its name in the configuration."""
+        return SnowflakeSource(resolve(self.config.sources[name].connection))
+
+    def schemas(self) -> Schemas:
+        """Return where schema ids come from."""
+        registry = self.config.kafka.schema_registry
+        if registry is None:
+            return TopicSchemas(self.kafka)
+        password = registry.password.read() if registry.password else ""
+        return ConfluentSchemas(registry.url, registry.username, password)
+
+    def destination(self, sync_name: str) -> Destination:
+        """Return the destination of a sync, for its object and mode."""
+        sync = self.config.syncs[sync_name]
+        config = self.config.destinations[sync.destination]
+        [match] = sync.match
+        policy = UsersPolicy(sync.mode, match, config.project_type)
+        return IterableUsers(IterableClient(base_url(config), _key(config.api_key)), policy)
+
+    def index(self) -> Index:
+        """Return the local index, in the state directory."""
+        return SqliteIndex(self.settings.state_dir / "index.sqlite")
+
+    def ledger(self) -> Ledger:
+        return KafkaLedger(self.kafka)
+
+    def producer(self) -> Producer:
+        return KafkaChangeProducer(self.kafka)
+
+    def model_log(self) -> ModelLog:
+        return KafkaModelLog(self.kafka)
+
+    def dead_letters(self, sync: str) -> DeadLetters:
+        return KafkaDeadLetters(self.kafka, topics.dead_letter_topic(sync))
+
+    def admin(self) -> KafkaAdmin:
+        return KafkaAdmin(self.kafka)
+
+    def consumer(self, sync: str, release_seconds: float) -> Consumer:
+        """Return a new member of a sync's group; call it inside the running event loop."""
+        kafka = self.config.kafka
+        cooperative = kafka.assignor == "cooperative"
+        assignor = CooperativeStickyAssignor() if cooperative else RangePartitionAssignor
+        policy = GroupPolicy(
+            group=topics.group_of(sync),
+            topic=topics.model_topic(self.config.syncs[sync].model),
+            assignors=(assignor,),
+            session_timeout_ms=int(kafka.session_timeout * 1000),
+            release_seconds=release_seconds,
+        )
+        return KafkaGroupConsumer(self.kafka, policy)
+
+    def topics(self) -> list[topics.Topic]:
+        """Return every topic the configuration needs, with its settings."""
+        partitions = self.config.kafka.partitions
+        wanted = [topics.ledger_spec()]
+        if self.config.kafka.schema_registry is None:
+            wanted.append(topics.schemas_spec())
+        wanted += [topics.model_spec(name, partitions) for name in self.config.models]
+        wanted += [topics.dead_letter_spec(name, partitions) for name in self.config.syncs]
+        return wanted
+
+    async def prepare_topics(self) -> list[str]:
+        """Create missing topics where that is wanted; ConfigurationError when some are missing."""
+        admin = self.admin()
+        try:
+            wanted = self.topics()
+            if self.config.kafka.create_topics:
+                return await admin.create(wanted, self.config.kafka.replication_factor)
+            there = await admin.topics()
+            if missing := [t.name for t in wanted if t.name not in there]:
+                raise ConfigurationError(
+                    f"topics missing on Kafka at {self.kafka.where()}: {', '.join(missing)}; "
+                    "create them, or set kafka.create_topics: true",
+                    kind="topic_missing",
+                )
+            return []
+        finally:
+            await admin.close()
+
+
+def _key(secret: SecretRef) -> Callable[[], str]:
+    def read() -> str:
+        try:
+            return secret.read()
+        except ConfigError as error:
+            raise ConfigurationError(str(error), kind="secret") from None
+
+    return read

@@ -1,0 +1,163 @@
+"""The life of a process: open, run until asked to stop, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from worker.app.parts import Parts
+from worker.app.roles import Close, DeliverRole, PollRole, Roles, Timing
+from worker.clock import SystemClock
+from worker.config.settings import Settings
+from worker.config.syncs import Config
+from worker.observe.health import HealthServer
+
+DRAIN_DEADLINE_SECONDS = 22.0
+CLOSE_DEADLINE_SECONDS = 3.0
+
+
+class Worker:
+    """One process with one or both roles. `stop` ends it from inside."""
+
+    def __init__(self, config: Config, settings: Settings, timing: Timing | None = None) -> None:
+        self.stop = asyncio.Event()
+        self.clock = SystemClock(self.stop)
+        self.parts = Parts(config, settings)
+        self.roles = Roles(self.parts, self.clock, timing)
+        self.meter = self.roles.meter
+        self.poll: PollRole | None = None
+        self.deliver: DeliverRole | None = None
+        self._started = False
+        self._failure: BaseException | None = None
+
+    async def open(self, *, poll: bool, deliver: bool) -> None:
+        """Reach Kafka, have the topics, take the ledger. Raises what the connectors raise."""
+        await self.parts.prepare_topics()
+        if poll:
+            self.poll = self.roles.poll()
+            await self.poll.account.recover()
+        if deliver:
+            self.deliver = self.roles.deliver()
+
+    async def run(self, *, scheduled: bool = True, until_idle: bool = False) -> None:
+        """Run the open roles until `stop`; raise the first failure after the others drained.
+
+        Without `scheduled` nothing is polled unless the caller does it.
+        """
+        asyncio.get_running_loop().set_exception_handler(self._unexpected)
+        jobs = self._jobs(scheduled=scheduled, until_idle=until_idle)
+        tasks = [asyncio.create_task(job, name=name) for name, job in jobs]
+        self._started = True
+        try:
+            await self._supervise(tasks)
+        finally:
+            await self._close()
+        if self._failure is not None:
+            raise self._failure
+
+    def not_ready(self) -> str:
+        """Return why the process is not ready, or an empty text."""
+        return "" if self._started else "starting"
+
+    async def poll_once(self) -> None:
+        """Poll every model once and close; raise what the connectors raise."""
+        if self.poll is None:
+            return
+        try:
+            for name, poll in self.poll.polls.items():
+                self.meter.polled(name, await poll.poll_once(), self.clock.now())
+        finally:
+            await self._close()
+
+    def _jobs(
+        self, *, scheduled: bool, until_idle: bool
+    ) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        jobs: list[tuple[str, Coroutine[Any, Any, None]]] = []
+        if self.poll is not None and scheduled:
+            jobs += [(f"poll-{n}", p.run()) for n, p in self.poll.polls.items()]
+        if self.deliver is not None:
+            jobs += [(f"consume-{n}", c.run()) for n, c in self.deliver.consumes.items()]
+            jobs += [(f"deliver-{n}", d.run()) for n, d in self.deliver.delivers.items()]
+            if until_idle:
+                jobs.append(("idle", self._stop_when_idle(self.deliver)))
+        return jobs
+
+    async def _stop_when_idle(self, role: DeliverRole) -> None:
+        while not self.stop.is_set() and not role.idle:
+            await self.clock.sleep(0.2)
+        self.stop.set()
+
+    async def _supervise(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        # One dies, all stop: but the others drain, they are not cancelled in the middle of a call.
+        stopped = asyncio.create_task(self.stop.wait())
+        pending: set[asyncio.Task[Any]] = {stopped, *tasks}
+        while stopped in pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self._note(task)
+        if pending:
+            done, pending = await asyncio.wait(pending, timeout=DRAIN_DEADLINE_SECONDS)
+            for task in done:
+                self._note(task)
+        for task in pending:
+            task.cancel()
+        if pending:
+            structlog.get_logger().warning("did not drain in time", rows=len(pending))
+            await asyncio.wait(pending, timeout=CLOSE_DEADLINE_SECONDS)
+
+    def _note(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    def _unexpected(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self._fail(error if isinstance(error, Exception) else RuntimeError(context["message"]))
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self.stop.set()
+
+    async def _close(self) -> None:
+        closers: list[Close] = []
+        for role in (self.poll, self.deliver):
+            closers += role.closers if role is not None else []
+        for close in closers:
+            # With the broker gone a client may not close in time; nothing depends on it any more.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(close(), CLOSE_DEADLINE_SECONDS)
+
+
+async def serve(
+    config: Config,
+    settings: Settings,
+    *,
+    poll: bool,
+    deliver: bool,
+    once: bool = False,
+    until_idle: bool = False,
+) -> None:
+    """Run a worker with health and metrics until SIGTERM or SIGINT; return once it is drained.
+
+    With `once` every model is polled once, with `until_idle` everything in the topics is delivered;
+    then it returns too.
+    """
+    worker = Worker(config, settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop.set)
+    health = HealthServer(worker.meter.metrics, worker.not_ready)
+    port = await health.open(settings.host, settings.port)
+    try:
+        await worker.open(poll=poll, deliver=deliver)
+        structlog.get_logger().info("started", port=port)
+        if once:
+            await worker.poll_once()
+        else:
+            await worker.run(until_idle=until_idle)
+    finally:
+        await health.close()

@@ -1,0 +1,152 @@
+"""Where the stages report: numbers become series, changes of state become log lines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from connectors.records import Partition, Verdict
+from worker.observe.metrics import STATES, Metrics
+from worker.rules.mqr import MqrPolicy, period_end
+from worker.rules.outcomes import outcome_label
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What something is doing, and why not more."""
+
+    name: str = "running"
+    reason: str = ""
+
+
+class Meter:
+    """Implements every stage's meter."""
+
+    def __init__(self, models: Iterable[str], syncs: Iterable[str], mqr: MqrPolicy) -> None:
+        self.metrics = Metrics(models, syncs)
+        self.metrics.mqr_limit.set(mqr.limit)
+        self.models: dict[str, State] = dict.fromkeys(models, State())
+        self.syncs: dict[str, State] = dict.fromkeys(syncs, State())
+        self.counts: dict[str, int] = {}
+        self._mqr = mqr
+        self._lock = threading.Lock()
+        self._log = structlog.get_logger()
+        for model in self.models:
+            self.metrics.model_state.labels(model, "running").set(1)
+        for sync in self.syncs:
+            self.metrics.sync_state.labels(sync, "running").set(1)
+
+    # --- poll and publish ----------------------------------------------------------------------
+
+    def rows_read(self, model: str, *, published: int, unchanged: int) -> None:
+        self.metrics.rows_read.labels(model, "published").inc(published)
+        self.metrics.rows_read.labels(model, "unchanged").inc(unchanged)
+        self._count("rows_read", published + unchanged)
+        self._count("rows_published", published)
+        self._count("rows_unchanged", unchanged)
+
+    def duplicate_keys(self, model: str, rows: int) -> None:
+        self.metrics.duplicate_keys.labels(model).inc(rows)
+        self._log.warning("a primary key stands twice in the model", model=model, rows=rows)
+
+    def mqr(self, used: int, reserved: int, period: str) -> None:
+        self.metrics.mqr_used.set(used)
+        self.metrics.mqr_reserved.set(reserved)
+        self.metrics.mqr_period_end.set(period_end(period, self._mqr).timestamp())
+        self.counts["mqr_used"] = used
+
+    def committed(self, model: str, watermark_ns: int | None) -> None:
+        if watermark_ns is not None:
+            self.metrics.watermark.labels(model).set(watermark_ns / 1e9)
+
+    def polled(self, model: str, result: str, now: float) -> None:
+        self.metrics.polls.labels(model, result).inc()
+        self.metrics.last_poll.labels(model).set(now)
+        if result == "limit_reached":
+            self.poll_state(
+                model,
+                "stopped",
+                f"the MQR limit of {self._mqr.limit:,} is reached: no query until the next "
+                "period, delivery and replay go on",
+            )
+        else:
+            self.poll_state(model, "running", "")
+        self._log.info("poll ended", model=model, result=result)
+
+    def poll_error(self, model: str, kind: str) -> None:
+        self.metrics.errors.labels("poll", model, kind).inc()
+
+    def poll_state(self, model: str, state: str, reason: str) -> None:
+        if self.models.get(model) != State(state, reason):
+            self.models[model] = State(state, reason)
+            for name in STATES:
+                self.metrics.model_state.labels(model, name).set(name == state)
+            self._say(state, reason, model=model)
+
+    # --- consume and deliver -------------------------------------------------------------------
+
+    def consumed(self, sync: str, rows: int) -> None:
+        self.metrics.consumed.labels(sync).inc(rows)
+        self._count("consumed", rows)
+
+    def in_flight(self, sync: str, rows: int) -> None:
+        self.metrics.in_flight.labels(sync).set(rows)
+
+    def consumer_lag(self, sync: str, lag: Mapping[Partition, int]) -> None:
+        self.metrics.lag.labels(sync).set(sum(lag.values()))
+
+    def assigned_partitions(self, sync: str, partitions: int) -> None:
+        self.metrics.assigned.labels(sync).set(partitions)
+
+    def consume_error(self, sync: str, kind: str) -> None:
+        self.metrics.errors.labels("consume", sync, kind).inc()
+        self._log.warning("consuming failed, trying again", sync=sync, kind=kind)
+
+    def outcome(self, sync: str, verdict: Verdict, rows: int) -> None:
+        outcome, reason = outcome_label(verdict)
+        self.metrics.rows.labels(sync, outcome, reason).inc(rows)
+        self._count(outcome, rows)
+
+    def given_back(self, sync: str, rows: int) -> None:
+        self.metrics.rows.labels(sync, "given_back", "").inc(rows)
+        self._count("given_back", rows)
+
+    def call(self, sync: str, result: str, seconds: float, rows: int) -> None:
+        self.metrics.calls.labels(sync, result).inc()
+        self.metrics.call_seconds.labels(sync).observe(seconds)
+        self._count("calls", 1)
+        self._count("rate_limited", int(result == "throttled"))
+        self._log.debug("call", sync=sync, result=result, seconds=round(seconds, 3), rows=rows)
+
+    def rate(self, sync: str, calls_per_second: float) -> None:
+        self.metrics.rate.labels(sync).set(calls_per_second)
+
+    def delivered_at(self, sync: str, changed_at_ns: Sequence[int], now: float) -> None:
+        freshness = self.metrics.freshness.labels(sync)
+        for changed_at in changed_at_ns:
+            freshness.observe(max(0.0, now - changed_at / 1e9))
+
+    def deliver_error(self, sync: str, kind: str) -> None:
+        self.metrics.errors.labels("deliver", sync, kind).inc()
+
+    def sync_state(self, sync: str, state: str, reason: str) -> None:
+        if self.syncs.get(sync) != State(state, reason):
+            self.syncs[sync] = State(state, reason)
+            for name in STATES:
+                self.metrics.sync_state.labels(sync, name).set(name == state)
+            self._say(state, reason, sync=sync)
+
+    # -------------------------------------------------------------------------------------------
+
+    def _say(self, state: str, reason: str, **who: str) -> None:
+        if state == "running":
+            self._log.info("state", state=state, **who)
+        else:
+            self._log.warning("state", state=state, reason=reason, **who)
+
+    def _count(self, name: str, amount: int) -> None:
+        with self._lock:
+            self.counts[name] = self.counts.get(name, 0) + amount

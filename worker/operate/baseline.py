@@ -1,0 +1,56 @@
+"""`hightide baseline`: say what the watermark of a changed model means from now on."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from connectors.records import LedgerEntry, Position
+from worker.app.parts import Parts
+from worker.app.roles import model
+from worker.config.document import ConfigError
+from worker.rules.ledger import LedgerState, sql_fingerprint
+
+
+async def baseline(parts: Parts, name: str, action: Literal["keep", "restart"]) -> Position | None:
+    """Write into the ledger that model `name` is meant as it is configured now.
+
+    `keep` goes on from the watermark, `restart` reads everything again; MQR counts are kept either
+    way. A poller that is running is fenced by this and exits. Returns the watermark from now on.
+    """
+    if name not in parts.config.models:
+        raise ConfigError(
+            f"there is no model {name!r}; there are: {', '.join(parts.config.models)}"
+        )
+    ledger = parts.ledger()
+    try:
+        state = LedgerState()
+        period = ""
+        async for records in ledger.read(0):
+            for record in records:
+                if state.apply(record):
+                    period = record.entry.period
+        if name not in state.models:
+            raise ConfigError(f"model {name} was never polled: there is nothing to go on from")
+        progress = state.progress(name)
+        watermark = progress.watermark if action == "keep" else None
+        await ledger.append(
+            LedgerEntry(
+                kind="commit",
+                epoch=state.epoch + 1,
+                poller=f"baseline-{secrets.token_hex(4)}",
+                model=name,
+                period=period,
+                reserved=state.reserved.get(period, {}).get(name, 0),
+                used=state.used.get(period, 0),
+                watermark=watermark,
+                rows_read=0,
+                new_keys=b"",
+                fingerprint=sql_fingerprint(model(name, parts.config.models[name])),
+                change_token="",
+                schema_id=0 if action == "restart" else progress.schema_id,
+            )
+        )
+        return watermark
+    finally:
+        await ledger.close()

@@ -1,0 +1,120 @@
+"""`hightide check`: is everything there that a run needs? It only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from connectors.errors import ConnectorError
+from connectors.records import Column
+from worker.app.parts import Parts
+from worker.app.roles import model
+from worker.config.document import ConfigError
+from worker.config.syncs import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    ok: bool
+    sentence: str
+
+
+async def check(parts: Parts, *, create_topics: bool) -> list[Finding]:
+    """Return what was found, in the order of the path; it never stops at the first fault."""
+    config = parts.config
+    findings = [Finding("configuration", ok=True, sentence=_what_would_run(config))]
+    findings.append(await _look("secrets", lambda: _secrets(config)))
+    findings.append(await _look("kafka", lambda: _kafka(parts, create_topics=create_topics)))
+    findings += [await _look(f"model {n}", partial(_model, parts, n)) for n in config.models]
+    findings += [await _look(f"sync {n}", partial(_sync, parts, n)) for n in config.syncs]
+    return findings
+
+
+async def _look(what: str, look: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        return Finding(what, ok=True, sentence=await look())
+    except (ConnectorError, ConfigError) as error:
+        return Finding(what, ok=False, sentence=str(error))
+
+
+def _what_would_run(config: Config) -> str:
+    syncs = [
+        f"{name}: model {s.model} → {s.destination} {s.object} ({s.mode}), every {s.every:g} s"
+        for name, s in config.syncs.items()
+    ]
+    return "; ".join(syncs)
+
+
+async def _secrets(config: Config) -> str:
+    config.mqr.hash_key.read()
+    for destination in config.destinations.values():
+        destination.api_key.read()
+    return "every secret can be read"
+
+
+async def _kafka(parts: Parts, *, create_topics: bool) -> str:
+    admin = parts.admin()
+    try:
+        there = await admin.topics()
+        wanted = parts.topics()
+        missing = [t.name for t in wanted if t.name not in there]
+        if missing and create_topics:
+            await admin.create(wanted, parts.config.kafka.replication_factor)
+            return f"reachable; created {', '.join(missing)}"
+        if missing:
+            when = (
+                "are created at start"
+                if parts.config.kafka.create_topics
+                else "must be created: run with --create-topics"
+            )
+            return f"reachable; topics missing, they {when}: {', '.join(missing)}"
+        return f"reachable; all {len(wanted)} topics are there"
+    finally:
+        await admin.close()
+
+
+async def _model(parts: Parts, name: str) -> str:
+    config = parts.config.models[name]
+    source = parts.source(config.source)
+    try:
+        this = model(name, config)
+        columns = await source.describe(this)
+        _has_columns(parts.config, name, columns)
+        keys, watermarks = await source.missing_values(this)
+    finally:
+        await source.close()
+    if keys or watermarks:
+        raise ConfigError(
+            f"{keys} rows whose key {this.primary_key} is NULL and {watermarks} whose watermark "
+            f"{this.watermark} is NULL: leave them out in the SQL"
+        )
+    return f"{len(columns)} columns; every row has a key and a watermark"
+
+
+def _has_columns(config: Config, name: str, columns: tuple[Column, ...]) -> None:
+    there = {column.name for column in columns}
+    this = config.models[name]
+    needed = {this.primary_key, this.watermark, *this.ignore_changes_in}
+    needed |= {this.partition_by} if this.partition_by else set()
+    for sync in config.syncs.values():
+        if sync.model == name:
+            needed |= {*sync.fields.values(), *sync.match.values()}
+    if missing := sorted(needed - there):
+        raise ConfigError(
+            f"no column {', '.join(missing)}; the query returns {', '.join(sorted(there))}"
+        )
+
+
+async def _sync(parts: Parts, name: str) -> str:
+    destination = parts.destination(name)
+    try:
+        await destination.probe()
+    finally:
+        await destination.close()
+    limits = destination.limits
+    rate = limits.calls_per_second * parts.config.syncs[name].rate_share
+    return f"reachable, key accepted; up to {rate:g} calls a second of {limits.max_rows:,} rows"

@@ -1,0 +1,50 @@
+"""Which offset of a partition may be committed: the end of the acked prefix.
+
+Acks come in any order, the commit only ever covers a prefix in which every message has an outcome.
+"Offset" means the *next message to read*: after 5, 6 and 9 (7 and 8 were compacted away) are acked
+the committable offset is 10.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+
+class OffsetTracker:
+    """One partition from one assignment to its revocation; a new assignment gets a new tracker."""
+
+    def __init__(self, start: int) -> None:
+        self._open: deque[int] = deque()
+        self._acked: set[int] = set()
+        self._next = start
+        self._committable = start
+
+    def consumed(self, offsets: Iterable[int]) -> None:
+        """Note messages handed to us, in offset order."""
+        self._open.extend(offsets)
+        if self._open:
+            self._next = self._open[-1] + 1
+
+    def ack(self, offset: int) -> None:
+        """Note that a consumed message has an outcome; an ack may come once only."""
+        self._acked.add(offset)
+        while self._open and self._open[0] in self._acked:
+            head = self._open.popleft()
+            self._acked.discard(head)
+            self._committable = head + 1
+
+    @property
+    def committable(self) -> int:
+        """The offset that may be committed: everything below it has an outcome."""
+        return self._committable
+
+    @property
+    def position(self) -> int:
+        """The next offset to consume."""
+        return self._next
+
+    @property
+    def in_flight(self) -> int:
+        """Messages consumed and without an outcome."""
+        return len(self._open) - len(self._acked)

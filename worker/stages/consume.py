@@ -1,0 +1,226 @@
+"""Consume: messages of a sync's consumer group go to delivery, offsets come back.
+
+    poll ─► Messages ─► deliver.accept ─► … outcomes … ─► tracker ─► commit (contiguous prefix only)
+
+Too much in flight on a partition pauses that partition; the group never notices. After an
+assignment a partition is held until all that may have been in flight before it is read again, so
+that only the newest version of each key is sent.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, assert_never
+
+from connectors.errors import RetryableError
+from connectors.ports import Assigned, Consumer, ConsumerEvent, Messages, Revoked
+from connectors.records import Message, Partition
+from worker.clock import Clock
+from worker.rules.backoff import BackoffPolicy, backoff_seconds
+from worker.rules.offsets import OffsetTracker
+
+
+class Deliverer(Protocol):
+    """The next stage, as consume sees it."""
+
+    def assigned(self, partition: Partition, tracker: OffsetTracker, *, hold: bool) -> None: ...
+    def release(self, partition: Partition) -> None: ...
+    async def accept(self, messages: Sequence[Message], tracker: OffsetTracker) -> None: ...
+    async def let_go(self, partitions: frozenset[Partition], within_seconds: float) -> None: ...
+
+
+class ConsumeMeter(Protocol):
+    """What is counted here."""
+
+    def consumed(self, sync: str, rows: int) -> None: ...
+    def in_flight(self, sync: str, rows: int) -> None: ...
+    def consumer_lag(self, sync: str, lag: Mapping[Partition, int]) -> None: ...
+    def assigned_partitions(self, sync: str, partitions: int) -> None: ...
+    def consume_error(self, sync: str, kind: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumePolicy:
+    """How much may be in flight on a partition, and how often offsets are saved.
+
+    `slack_rows` is what may arrive beyond `max_in_flight_rows` before the pause takes hold: four
+    waiting events of 500 messages. Their sum bounds what a crash makes us read again.
+    """
+
+    max_in_flight_rows: int = 3_000
+    slack_rows: int = 2_000
+    commit_seconds: float = 1.0
+    lag_seconds: float = 5.0
+    release_seconds: float = 6.0
+    drain_seconds: float = 15.0
+    backoff: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(1.0, 15.0))
+
+
+@dataclass(slots=True)
+class _Held:
+    until_offset: int
+    rows_left: int
+
+
+class ConsumeStage:
+    """One member of one sync's group, for as long as the process lives."""
+
+    def __init__(
+        self,
+        sync: str,
+        policy: ConsumePolicy,
+        new_consumer: Callable[[], Consumer],
+        deliver: Deliverer,
+        *,
+        clock: Clock,
+        dice: random.Random,
+        meter: ConsumeMeter,
+    ) -> None:
+        self._sync = sync
+        self._policy = policy
+        self._new_consumer = new_consumer
+        self._deliver = deliver
+        self._clock = clock
+        self._dice = dice
+        self._meter = meter
+        self._trackers: dict[Partition, OffsetTracker] = {}
+        self._held: dict[Partition, _Held] = {}
+        self._committed: dict[Partition, int] = {}
+        self._next_commit = 0.0
+        self._next_lag = 0.0
+        self._behind = -1  # not looked at yet
+
+    @property
+    def in_flight(self) -> int:
+        """Messages consumed that have no outcome yet."""
+        return sum(tracker.in_flight for tracker in self._trackers.values())
+
+    @property
+    def assigned(self) -> bool:
+        """Whether the group has given us partitions."""
+        return bool(self._trackers)
+
+    @property
+    def idle(self) -> bool:
+        """Whether, when last looked at, every message of our partitions had its outcome."""
+        return self.assigned and self.in_flight == 0 and self._behind == 0
+
+    async def run(self) -> None:
+        """Consume until asked to stop, then finish what is in flight and commit it."""
+        attempt = 0
+        while not self._clock.stopping():
+            consumer = self._new_consumer()
+            try:
+                while not self._clock.stopping():
+                    await self._round(consumer)
+                    attempt = 0 if self._trackers else attempt
+                await self._drain(consumer)
+            except RetryableError as error:
+                attempt += 1
+                self._meter.consume_error(self._sync, error.kind)
+                await self._forget(frozenset(self._trackers))
+                await self._clock.sleep(backoff_seconds(self._policy.backoff, attempt, self._dice))
+            finally:
+                await consumer.close()
+
+    async def _round(self, consumer: Consumer) -> None:
+        for event in await consumer.poll(timeout_seconds=0.1):
+            await self._handle(consumer, event)
+        consumer.pause(frozenset(p for p, t in self._trackers.items() if self._is_full(p, t)))
+        self._meter.in_flight(self._sync, self.in_flight)
+        now = self._clock.monotonic()
+        if now >= self._next_commit:
+            self._next_commit = now + self._policy.commit_seconds
+            await self._commit(consumer)
+        if now >= self._next_lag:
+            self._next_lag = now + self._policy.lag_seconds
+            lag = await consumer.lag()
+            self._behind = sum(lag.values()) if self._trackers else -1
+            self._meter.consumer_lag(self._sync, lag)
+
+    async def _handle(self, consumer: Consumer, event: ConsumerEvent) -> None:
+        match event:
+            case Messages(partition, messages):
+                await self._accept(partition, messages)
+            case Assigned(starts, ends):
+                for partition, start in starts.items():
+                    self._assign(partition, start, ends[partition])
+            case Revoked(partitions, lost):
+                await self._revoke(consumer, partitions, lost=lost)
+            case _ as never:
+                assert_never(never)
+        self._meter.assigned_partitions(self._sync, len(self._trackers))
+
+    def _assign(self, partition: Partition, start: int, end: int) -> None:
+        tracker = OffsetTracker(start)
+        self._trackers[partition] = tracker
+        hold = start < end
+        if hold:
+            window = self._policy.max_in_flight_rows + self._policy.slack_rows
+            self._held[partition] = _Held(end, window)
+        self._deliver.assigned(partition, tracker, hold=hold)
+
+    async def _accept(self, partition: Partition, messages: Sequence[Message]) -> None:
+        tracker = self._trackers.get(partition)
+        if tracker is None:
+            return  # revoked while these were on their way: their next owner reads them
+        tracker.consumed(message.offset for message in messages)
+        self._meter.consumed(self._sync, len(messages))
+        await self._deliver.accept(messages, tracker)
+        held = self._held.get(partition)
+        if held is not None:
+            held.rows_left -= len(messages)
+            if held.rows_left <= 0 or tracker.position >= held.until_offset:
+                del self._held[partition]
+                self._deliver.release(partition)
+
+    def _is_full(self, partition: Partition, tracker: OffsetTracker) -> bool:
+        # A held partition must be read on to the end of its window, or it would wait for ever.
+        if partition in self._held:
+            return False
+        return tracker.in_flight >= self._policy.max_in_flight_rows
+
+    async def _revoke(
+        self, consumer: Consumer, partitions: frozenset[Partition], *, lost: bool
+    ) -> None:
+        ours = {p: t for p, t in self._trackers.items() if p in partitions}
+        await self._deliver.let_go(partitions, 0.0 if lost else self._policy.release_seconds)
+        self._drop(partitions)
+        if not lost:
+            consumer.release({p: t.committable for p, t in ours.items()})
+
+    async def _forget(self, partitions: frozenset[Partition]) -> None:
+        await self._deliver.let_go(partitions, 0.0)
+        self._drop(partitions)
+
+    def _drop(self, partitions: frozenset[Partition]) -> None:
+        for partition in partitions:
+            self._trackers.pop(partition, None)
+            self._held.pop(partition, None)
+            self._committed.pop(partition, None)
+
+    async def _commit(self, consumer: Consumer) -> None:
+        """Commit every prefix that grew; a failure is tried again with the next commit."""
+        grown = {
+            p: t.committable
+            for p, t in self._trackers.items()
+            if t.committable > self._committed.get(p, -1)
+        }
+        if not grown:
+            return
+        try:
+            await consumer.commit(grown)
+        except RetryableError as error:
+            self._meter.consume_error(self._sync, error.kind)
+        else:
+            self._committed.update(grown)
+
+    async def _drain(self, consumer: Consumer) -> None:
+        """Let calls that are out come back, save what they reached; take nothing new."""
+        consumer.pause(frozenset(self._trackers))
+        await self._deliver.let_go(frozenset(self._trackers), self._policy.drain_seconds)
+        await self._commit(consumer)
+        self._meter.in_flight(self._sync, self.in_flight)
+        self._drop(frozenset(self._trackers))

@@ -1,0 +1,105 @@
+"""Interpret: a message becomes the item of a call, or the reason why it never can be one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from connectors.avro import RowDecoder, UndecodableError, avro_name, schema_id_of
+from connectors.errors import ConfigurationError
+from connectors.ports import Schemas
+from connectors.records import (
+    Item,
+    Message,
+    Rejected,
+    RejectReason,
+    Skipped,
+    SkipReason,
+    UserUpdate,
+)
+from worker.rules.mapping import (
+    Mapper,
+    MappingPolicy,
+    MissingColumnError,
+    UnmappableError,
+    compile_mapping,
+)
+
+Encode = Callable[[UserUpdate], Item | None]
+
+
+class InterpretStage:
+    """Decodes, maps and encodes the messages of one sync."""
+
+    def __init__(self, sync: str, mapping: MappingPolicy, schemas: Schemas, encode: Encode) -> None:
+        self._sync = sync
+        self._mapping = mapping
+        self._schemas = schemas
+        self._encode = encode
+        # One entry per schema the topic ever had; None for an id that nobody knows.
+        self._readers: dict[int, tuple[RowDecoder, Mapper] | None] = {}
+
+    async def learn(self, messages: Sequence[Message]) -> None:
+        """Fetch the schemas these messages need.
+
+        Raises RetryableError when they can't be had now, ConfigurationError when a mapped column
+        is not in one of them.
+        """
+        for message in messages:
+            schema_id = _schema_id(message)
+            if schema_id is not None and schema_id not in self._readers:
+                self._readers[schema_id] = await self._reader(schema_id)
+
+    def item(self, message: Message) -> Item | Skipped | Rejected:
+        """Return what to send for a message whose schema was learnt."""
+        if message.value is None or _header(message, "op") == b"delete":
+            return Skipped(SkipReason.DELETED)
+        schema_id = _schema_id(message)
+        reader = None if schema_id is None else self._readers.get(schema_id)
+        if reader is None:
+            return Rejected(RejectReason.UNDECODABLE)
+        decoder, mapper = reader
+        try:
+            update = mapper(decoder.decode(message.value))
+            item = self._encode(update)
+        except UndecodableError:
+            return Rejected(RejectReason.UNDECODABLE)
+        except UnmappableError:
+            return Rejected(RejectReason.UNMAPPABLE)
+        return item if item is not None else Rejected(RejectReason.INVALID_IDENTITY)
+
+    def changed_at_ns(self, message: Message) -> int:
+        """Return when the model says the row changed, in nanoseconds; 0 when it does not say."""
+        value = _header(message, "changed_at")
+        return int(value) if value is not None and value.isdigit() else 0
+
+    async def _reader(self, schema_id: int) -> tuple[RowDecoder, Mapper] | None:
+        schema = await self._schemas.by_id(schema_id)
+        if schema is None:
+            return None
+        try:
+            decoder = RowDecoder(schema)
+            return decoder, compile_mapping(self._mapping, decoder.columns, avro_name)
+        except UndecodableError:
+            return None
+        except MissingColumnError as error:
+            raise ConfigurationError(
+                f"sync {self._sync}: {error}; correct `fields` or `match`, or bring the column "
+                "back in the model's SQL",
+                kind="missing_column",
+            ) from None
+
+
+def _header(message: Message, name: str) -> bytes | None:
+    for key, value in message.headers:
+        if key == name:
+            return value
+    return None
+
+
+def _schema_id(message: Message) -> int | None:
+    if message.value is None:
+        return None
+    try:
+        return schema_id_of(message.value)
+    except UndecodableError:
+        return None

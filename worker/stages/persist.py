@@ -1,0 +1,95 @@
+"""Persist: repeat a call until it works, however long it takes, and say what is wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from connectors.errors import ConfigurationError, RetryableError, ThrottledError
+from worker.clock import Clock, StoppingError
+from worker.rules.backoff import BackoffPolicy, backoff_seconds
+
+T = TypeVar("T")
+
+
+class PersistMeter(Protocol):
+    """What is counted here."""
+
+    def sync_state(self, sync: str, state: str, reason: str) -> None: ...
+    def deliver_error(self, sync: str, kind: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PersistPolicy:
+    """How long to wait between attempts, and between looks whether a person has acted."""
+
+    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+    probe_seconds: float = 30.0
+
+
+class PersistStage:
+    """The patience of one sync."""
+
+    def __init__(
+        self,
+        sync: str,
+        policy: PersistPolicy,
+        *,
+        clock: Clock,
+        dice: random.Random,
+        meter: PersistMeter,
+    ) -> None:
+        self._sync = sync
+        self._policy = policy
+        self._clock = clock
+        self._dice = dice
+        self._meter = meter
+
+    async def until_done(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what `call` returns at last.
+
+        A passing failure is tried again after a backoff; one that a person must cure, after the
+        probe interval: the call itself is the probe. A 429 uses up no attempt and waits in the
+        rate limit. Raises StoppingError when the process stops first.
+        """
+        attempt = 0
+        while True:
+            try:
+                result = await call()
+            except ThrottledError as error:
+                self._failed(error.kind, "retrying", str(error))
+            except RetryableError as error:
+                attempt += 1
+                self._failed(error.kind, "retrying", str(error))
+                await self.pause(
+                    backoff_seconds(
+                        self._policy.backoff, attempt, self._dice, error.retry_after_seconds
+                    )
+                )
+            except ConfigurationError as error:
+                self._failed(error.kind, "stopped", str(error))
+                await self.probe_interval()
+            else:
+                self._meter.sync_state(self._sync, "running", "")
+                return result
+
+    async def stopped(self, reason: str) -> None:
+        """Say that a person must act, and wait one probe interval."""
+        self._meter.sync_state(self._sync, "stopped", reason)
+        await self.probe_interval()
+
+    async def probe_interval(self) -> None:
+        """Wait one probe interval."""
+        await self.pause(self._policy.probe_seconds)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; raise StoppingError as soon as the process is asked to stop."""
+        await self._clock.sleep(seconds)
+        if self._clock.stopping():
+            raise StoppingError
+
+    def _failed(self, kind: str, state: str, reason: str) -> None:
+        self._meter.deliver_error(self._sync, kind)
+        self._meter.sync_state(self._sync, state, reason)
