@@ -60,38 +60,47 @@ def translate(error: Exception, doing: str, where: str) -> ConnectorError:
     """
     if isinstance(error, ConnectorError):
         return error
-    if isinstance(error, ke.KafkaConfigurationError):
-        return ConfigurationError(
-            "kafka.security holds an option or value that kafka-python does not take: "
-            "see its documentation of the client's settings",
-            kind="kafka_options",
-        )
-    if isinstance(error, ke.SaslAuthenticationFailedError):
-        return ConfigurationError(
-            f"Kafka at {where} refused the user name or password: check kafka.security",
-            kind="kafka_authentication",
-        )
-    if isinstance(error, ke.AuthorizationError):
-        return ConfigurationError(
-            f"Kafka at {where} does not permit {doing}: grant the ACL",
-            kind="kafka_authorization",
-        )
-    if isinstance(error, ke.UnknownTopicOrPartitionError):
-        return ConfigurationError(
-            f"a topic for {doing} does not exist on {where}: run `hightide check --create-topics`",
-            kind="topic_missing",
-        )
+    if (wrong := _for_a_person(error, doing, where)) is not None:
+        return wrong
     if isinstance(error, (ke.MessageSizeTooLargeError, ke.RecordListTooLargeError)):
         return TooLargeError(
             f"a record is larger than Kafka at {where} takes while {doing}: "
             "raise max.message.bytes of the topic"
         )
-    if isinstance(error, (ke.RetriableError, ke.KafkaError, OSError, TimeoutError)):
+    if isinstance(error, (ke.KafkaError, OSError, TimeoutError)):
         return RetryableError(
             f"Kafka at {where} did not answer while {doing} ({type(error).__name__})",
             kind="kafka_unavailable",
         )
     raise error
+
+
+def _for_a_person(error: Exception, doing: str, where: str) -> ConfigurationError | None:
+    match error:
+        case ke.KafkaConfigurationError():
+            return ConfigurationError(
+                "kafka.security holds an option or value that kafka-python does not take: "
+                "see its documentation of the client's settings",
+                kind="kafka_options",
+            )
+        case ke.SaslAuthenticationFailedError():
+            return ConfigurationError(
+                f"Kafka at {where} refused the user name or password: check kafka.security",
+                kind="kafka_authentication",
+            )
+        case ke.AuthorizationError():
+            return ConfigurationError(
+                f"Kafka at {where} does not permit {doing}: grant the ACL",
+                kind="kafka_authorization",
+            )
+        case ke.UnknownTopicOrPartitionError():
+            return ConfigurationError(
+                f"a topic for {doing} does not exist on {where}: run `hightide check "
+                "--create-topics`",
+                kind="topic_missing",
+            )
+        case _:
+            return None
 
 
 class OwnedClient:

@@ -15,7 +15,6 @@ from connectors.errors import ConfigurationError
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.log import LogReader
 from connectors.kafka.producer import ACK_DEADLINE_SECONDS, owned_producer
-from connectors.kafka.topics import LEDGER
 from connectors.records import LedgerEntry, LedgerRecord, Position
 
 VERSION = 1
@@ -48,17 +47,19 @@ SCHEMA = fastavro.parse_schema(
 class KafkaLedger:
     """The Ledger port on kafka-python."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
+    def __init__(self, connection: KafkaConnection, topic: str) -> None:
+        self._topic = topic
         self._owned = owned_producer(connection, "ledger")
         self._reader = LogReader(connection, "ledger-log")
 
     async def append(self, entry: LedgerEntry) -> int:
         """Return the entry's offset once the broker holds it."""
-        return await self._owned.run(f"writing to {LEDGER}", lambda c: _append(c, entry))
+        topic = self._topic
+        return await self._owned.run(f"writing to {topic}", lambda c: _append(c, topic, entry))
 
     async def read(self, from_offset: int) -> AsyncIterator[Sequence[LedgerRecord]]:
         """Yield the records from `from_offset` to the end of the log as it is now."""
-        async for records, _ in self._reader.records(LEDGER, {0: from_offset}):
+        async for records, _ in self._reader.records(self._topic, {0: from_offset}):
             yield [LedgerRecord(record.offset, decode(record.value)) for record in records]
 
     async def close(self) -> None:
@@ -66,8 +67,8 @@ class KafkaLedger:
         await self._reader.close()
 
 
-def _append(client: Any, entry: LedgerEntry) -> int:
-    future = client.send(LEDGER, key=entry.model.encode(), value=encode(entry), partition=0)
+def _append(client: Any, topic: str, entry: LedgerEntry) -> int:
+    future = client.send(topic, key=entry.model.encode(), value=encode(entry), partition=0)
     return int(future.get(timeout=ACK_DEADLINE_SECONDS).offset)
 
 
@@ -103,7 +104,7 @@ def decode(value: bytes) -> LedgerEntry:
     """Return the entry in a record; ConfigurationError for a format this worker can't read."""
     if not value or value[0] != VERSION:
         raise ConfigurationError(
-            f"topic {LEDGER} holds a record of another format: a newer Hightide wrote it, "
+            "the ledger topic holds a record of another format: a newer Hightide wrote it, "
             "or something else did",
             kind="ledger_format",
         )

@@ -13,13 +13,13 @@ from connectors.errors import ConfigurationError
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.log import LogReader
 from connectors.kafka.producer import ACK_DEADLINE_SECONDS, owned_producer
-from connectors.kafka.topics import SCHEMAS
 
 
 class TopicSchemas:
     """The Schemas port on a compacted topic."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
+    def __init__(self, connection: KafkaConnection, topic: str) -> None:
+        self._topic = topic
         self._owned = owned_producer(connection, "schemas")
         self._reader = LogReader(connection, "schemas-log")
         self._known: dict[int, str] = {}
@@ -30,7 +30,10 @@ class TopicSchemas:
         schema_id = id_of(schema)
         known = await self.by_id(schema_id)
         if known is None:
-            await self._owned.run(f"writing to {SCHEMAS}", lambda c: _put(c, schema_id, schema))
+            topic = self._topic
+            await self._owned.run(
+                f"writing to {topic}", lambda c: _put(c, topic, schema_id, schema)
+            )
             self._known[schema_id] = schema
         elif known != schema:
             raise ConfigurationError(
@@ -43,7 +46,7 @@ class TopicSchemas:
         """Return the schema text; the topic is read on when the id is not known yet."""
         if schema_id not in self._known:
             start = {0: self._next_offset}
-            async for records, positions in self._reader.records(SCHEMAS, start):
+            async for records, positions in self._reader.records(self._topic, start):
                 for record in records:
                     self._known[int(record.key)] = record.value.decode()
                 self._next_offset = positions[0]
@@ -59,8 +62,8 @@ def id_of(schema: str) -> int:
     return int.from_bytes(hashlib.sha256(schema.encode()).digest()[:4]) & 0x7FFFFFFF
 
 
-def _put(client: Any, schema_id: int, schema: str) -> None:
+def _put(client: Any, topic: str, schema_id: int, schema: str) -> None:
     key = str(schema_id).encode()
-    client.send(SCHEMAS, key=key, value=schema.encode(), partition=0).get(
+    client.send(topic, key=key, value=schema.encode(), partition=0).get(
         timeout=ACK_DEADLINE_SECONDS
     )

@@ -10,7 +10,6 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from connectors.errors import ConfigurationError
 from connectors.iterable.client import IterableClient
 from connectors.iterable.users import IterableUsers, UsersPolicy
-from connectors.kafka import topics
 from connectors.kafka.admin import KafkaAdmin
 from connectors.kafka.connection import KafkaConnection, require_fast_crc32c
 from connectors.kafka.consumer import GroupPolicy, KafkaGroupConsumer
@@ -20,6 +19,14 @@ from connectors.kafka.log import KafkaModelLog
 from connectors.kafka.producer import KafkaChangeProducer
 from connectors.kafka.registry import ConfluentSchemas
 from connectors.kafka.schemas import TopicSchemas
+from connectors.kafka.topics import (
+    Topic,
+    TopicNames,
+    dead_letter_spec,
+    ledger_spec,
+    model_spec,
+    schemas_spec,
+)
 from connectors.ports import (
     Consumer,
     DeadLetters,
@@ -47,6 +54,7 @@ class Parts:
         require_fast_crc32c()
         self.config = config
         self.settings = settings
+        self.names = TopicNames(config.kafka.topic_prefix)
         self.kafka = KafkaConnection(
             tuple(config.kafka.bootstrap_servers), resolve(config.kafka.security)
         )
@@ -59,7 +67,7 @@ class Parts:
         """Return where schema ids come from."""
         registry = self.config.kafka.schema_registry
         if registry is None:
-            return TopicSchemas(self.kafka)
+            return TopicSchemas(self.kafka, self.names.schemas)
         password = registry.password.read() if registry.password else ""
         return ConfluentSchemas(registry.url, registry.username, password)
 
@@ -76,7 +84,7 @@ class Parts:
         return SqliteIndex(self.settings.state_dir / "index.sqlite")
 
     def ledger(self) -> Ledger:
-        return KafkaLedger(self.kafka)
+        return KafkaLedger(self.kafka, self.names.ledger)
 
     def producer(self) -> Producer:
         return KafkaChangeProducer(self.kafka)
@@ -85,7 +93,7 @@ class Parts:
         return KafkaModelLog(self.kafka)
 
     def dead_letters(self, sync: str) -> DeadLetters:
-        return KafkaDeadLetters(self.kafka, topics.dead_letter_topic(sync))
+        return KafkaDeadLetters(self.kafka, self.names.dead_letters(sync))
 
     def admin(self) -> KafkaAdmin:
         return KafkaAdmin(self.kafka)
@@ -96,22 +104,22 @@ class Parts:
         cooperative = kafka.assignor == "cooperative"
         assignor = CooperativeStickyAssignor() if cooperative else RangePartitionAssignor
         policy = GroupPolicy(
-            group=topics.group_of(sync),
-            topic=topics.model_topic(self.config.syncs[sync].model),
+            group=self.names.group(sync),
+            topic=self.names.model(self.config.syncs[sync].model),
             assignors=(assignor,),
             session_timeout_ms=int(kafka.session_timeout * 1000),
             release_seconds=release_seconds,
         )
         return KafkaGroupConsumer(self.kafka, policy)
 
-    def topics(self) -> list[topics.Topic]:
+    def topics(self) -> list[Topic]:
         """Return every topic the configuration needs, with its settings."""
-        partitions = self.config.kafka.partitions
-        wanted = [topics.ledger_spec()]
+        names, partitions = self.names, self.config.kafka.partitions
+        wanted = [ledger_spec(names.ledger)]
         if self.config.kafka.schema_registry is None:
-            wanted.append(topics.schemas_spec())
-        wanted += [topics.model_spec(name, partitions) for name in self.config.models]
-        wanted += [topics.dead_letter_spec(name, partitions) for name in self.config.syncs]
+            wanted.append(schemas_spec(names.schemas))
+        wanted += [model_spec(names.model(n), partitions) for n in self.config.models]
+        wanted += [dead_letter_spec(names.dead_letters(n), partitions) for n in self.config.syncs]
         return wanted
 
     async def prepare_topics(self) -> list[str]:

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from connectors.kafka import topics
 from connectors.ports import Schemas
 from connectors.records import Model
 from worker.app.parts import Parts
@@ -176,7 +175,7 @@ class Roles:
     def _poll_policy(self, name: str, config: ModelConfig) -> PollPolicy:
         every = [s.every for s in self._config.syncs.values() if s.model == name]
         return PollPolicy(
-            topic=topics.model_topic(name),
+            topic=self._parts.names.model(name),
             interval_seconds=min(every, default=86_400.0),
             window=WindowPolicy(config.overlap, config.settle_delay, config.max_rows_per_query),
             forced_poll_seconds=config.forced_poll,

@@ -164,6 +164,9 @@ class KafkaConfig(_Strict):
         description="options of kafka-python, passed through: security_protocol, sasl_mechanism, "
         "sasl_plain_username, sasl_plain_password, ssl_cafile, …",
     )
+    topic_prefix: Name = Field(
+        default="hightide", description="first part of every topic and group name"
+    )
     partitions: int = Field(default=6, ge=1, le=1000, description="of a model's topic")
     replication_factor: int = Field(
         default=-1, ge=-1, description="of topics that are created; -1: the cluster's default"

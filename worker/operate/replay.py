@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.errors import ConfigurationError
-from connectors.kafka import topics
 from worker.app.parts import Parts
 from worker.config.document import ConfigError
 
@@ -48,8 +47,8 @@ async def replay(parts: Parts, sync: str, start_ms: int | None, *, dry_run: bool
     """
     if sync not in parts.config.syncs:
         raise ConfigError(f"there is no sync {sync!r}; there are: {', '.join(parts.config.syncs)}")
-    topic = topics.model_topic(parts.config.syncs[sync].model)
-    group = topics.group_of(sync)
+    topic = parts.names.model(parts.config.syncs[sync].model)
+    group = parts.names.group(sync)
     admin = parts.admin()
     try:
         ends = await admin.end_offsets(topic)
