@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.brokers import RunBroker, refusal, run_broker, unproved
+from tests.stand_ins import StandIn, run_stand_in, run_warehouse
 
 _RUN_BROKER = pytest.StashKey[RunBroker]()
 
@@ -46,6 +47,20 @@ def kafka_kind(_run_broker: RunBroker) -> str:
 def topic_prefix() -> str:
     """A short prefix of the test's own, so that its topics and groups are fresh."""
     return f"t{uuid.uuid4().hex[:8]}-"
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A Snowflake stand-in with 2,000 contacts. Shared: a test that changes rows may do so."""
+    with run_warehouse(tmp_path_factory.mktemp("warehouse")) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def iterable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """An Iterable stand-in of an e-mail-based project. Shared: keys and settings are put back."""
+    with run_stand_in("iterable", tmp_path_factory.mktemp("iterable"), "--no-limits") as part:
+        yield part
 
 
 def pytest_terminal_summary(

@@ -8,6 +8,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec, OffsetTimestamp
+from kafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from connectors.errors import ConfigurationError, RetryableError
 from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, OwnedClient
@@ -97,7 +98,12 @@ def _new_admin(connection: KafkaConnection) -> Any:
 
 
 def _create(client: Any, wanted: Mapping[str, Any]) -> None:
-    client.create_topics(dict(wanted), timeout_ms=REQUEST_TIMEOUT_MS)
+    answer = client.create_topics(dict(wanted), timeout_ms=REQUEST_TIMEOUT_MS, raise_errors=False)
+    for topic in answer["topics"]:
+        error = for_code(topic["error_code"])
+        # Two processes that start at once both find it missing.
+        if error not in {NoError, TopicAlreadyExistsError}:
+            raise error(topic["name"])
     client.wait_for_topics(list(wanted), timeout_ms=REQUEST_TIMEOUT_MS)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import snowflake.connector
+# At each login the connector asks the cloud's metadata server what machine this is, for its
+# telemetry; a pod that may not reach it waits seconds. The connector reads this when it logs in.
+os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
+
+import snowflake.connector  # after the line above
 
 from connectors.errors import ConfigurationError
 from connectors.records import Column, ColumnType, Model, Page, Window

@@ -108,6 +108,8 @@ class DeliverStage:
         self._clock = clock
         self._meter = meter
         self._batcher = Batcher(policy.batch)
+        # Two: a row that becomes an item is seen by both, and each must know all of its own rows.
+        self._unsendable = RejectShare(policy.dead_letter_limit)
         self._share = RejectShare(policy.dead_letter_limit)
         self._trackers: dict[Partition, OffsetTracker] = {}
         self._calls: dict[asyncio.Task[None], list[Entry]] = {}
@@ -129,8 +131,8 @@ class DeliverStage:
     async def accept(self, messages: Sequence[Message], tracker: OffsetTracker) -> None:
         """Take messages in; those that can't be sent have their outcome when this returns.
 
-        Waits as long as their schema can't be had or lacks a mapped column; returns early, leaving
-        them without an outcome, when the process stops.
+        Waits as long as their schema can't be had or lacks a mapped column, and while too many of
+        them are rejected; returns early, leaving them without an outcome, when the process stops.
         """
         with contextlib.suppress(StoppingError):
             await self._persist.until_done(lambda: self._interpret.learn(messages))
@@ -142,7 +144,9 @@ class DeliverStage:
                 else:
                     settled.append((message, item))
             self._news.set()
-            await self._bury([(m, v, 0) for m, v in settled if isinstance(v, Rejected)])
+            rejected = [(m, v, 0) for m, v in settled if isinstance(v, Rejected)]
+            await self._within(self._unsendable, len(messages), len(rejected))
+            await self._bury(rejected)
             for message, verdict in settled:
                 tracker.ack(message.offset)
                 self._meter.outcome(self._sync, verdict, 1)
@@ -210,7 +214,7 @@ class DeliverStage:
                 for s in settled
                 if isinstance(s.verdict, Rejected)
             ]
-            await self._within_share(len(settled), len(rejected))
+            await self._within(self._share, len(settled), len(rejected))
             await self._bury(rejected)
             self._acknowledge(settled)
 
@@ -225,9 +229,9 @@ class DeliverStage:
         changed = [s.entry.changed_at_ns for s in settled if isinstance(s.verdict, Delivered)]
         self._meter.delivered_at(self._sync, changed, self._clock.now())
 
-    async def _within_share(self, rows: int, rejected: int) -> None:
+    async def _within(self, newest: RejectShare, rows: int, rejected: int) -> None:
         """Wait for a person, for ever if need be, while too many rows are rejected."""
-        while not self._share.passes(rows, rejected):
+        while not newest.passes(rows, rejected):
             share = self._policy.dead_letter_limit.max_share
             await self._persist.stopped(
                 f"more than {share:.0%} of the newest rows were rejected, so the fault is not "

@@ -153,9 +153,10 @@ class PollStage(Generic[P]):
         return read
 
     def _query_is_due(self) -> bool:
-        # A model with GETDATE() changes by itself, without a change of its tables.
+        # A model with GETDATE() changes by itself, without a change of its tables. After a start
+        # nobody knows when it was last looked at.
         if self._last_query is None:
-            return False
+            return True
         return self._clock.monotonic() - self._last_query >= self._policy.forced_poll_seconds
 
     async def _refuse_nulls(self) -> None:
