@@ -19,7 +19,7 @@ COPY worker worker
 COPY connectors connectors
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/pip --python /opt/hightide/bin/python install --no-deps --no-index dist/*.whl \
-    && install -d -o 10001 -g 10001 -m 0750 /opt/state
+    && install -d -o 10001 -g 10001 /opt/state
 
 FROM python:3.11-slim-bookworm
 ARG VERSION=0.1.0

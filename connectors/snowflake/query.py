@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.errors import ConfigurationError
@@ -49,7 +50,7 @@ def read(window: Window) -> Statement:
     """
     model = window.model
     watermark, key = _quoted(model.watermark), _quoted(model.primary_key)
-    kind = _watermark_type(window)
+    kind = _watermark_type(model, window.columns)
     cast = f"CAST(? AS {kind})"
     suffix = "+00:00" if kind == "TIMESTAMP_TZ(9)" else ""
     conditions: list[str] = []
@@ -75,32 +76,37 @@ def read(window: Window) -> Statement:
     return Statement(sql, tuple(binds))
 
 
-def _watermark_type(window: Window) -> str:
-    column = _column(window, window.model.watermark)
+def check_columns(model: Model, columns: Sequence[Column]) -> None:
+    """Raise ConfigurationError unless the model can be read in (watermark, key) order."""
+    _column(model, columns, model.primary_key)
+    _watermark_type(model, columns)
+
+
+def _watermark_type(model: Model, columns: Sequence[Column]) -> str:
+    column = _column(model, columns, model.watermark)
     if column.type is ColumnType.TIMESTAMP_TZ:
         return "TIMESTAMP_TZ(9)"
     if column.type is ColumnType.TIMESTAMP_NTZ:
-        if window.model.watermark_zone != "UTC":
+        if model.watermark_zone != "UTC":
             raise ConfigurationError(
-                f"model {window.model.name}: the watermark {column.name} has no time zone "
+                f"model {model.name}: the watermark {column.name} has no time zone "
                 "(TIMESTAMP_NTZ); say `watermark_zone: UTC` if it is written in UTC",
                 kind="watermark_zone",
             )
         return "TIMESTAMP_NTZ(9)"
     raise ConfigurationError(
-        f"model {window.model.name}: the watermark {column.name} must be a timestamp column, "
+        f"model {model.name}: the watermark {column.name} must be a timestamp column, "
         f"it is {column.type.value}",
         kind="watermark_type",
     )
 
 
-def _column(window: Window, name: str) -> Column:
-    for column in window.columns:
+def _column(model: Model, columns: Sequence[Column], name: str) -> Column:
+    for column in columns:
         if column.name == name:
             return column
     raise ConfigurationError(
-        f"model {window.model.name} has no column {name}; it has "
-        + ", ".join(c.name for c in window.columns),
+        f"model {model.name} has no column {name}; it has {', '.join(c.name for c in columns)}",
         kind="unknown_column",
     )
 

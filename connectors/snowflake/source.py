@@ -87,12 +87,18 @@ class SnowflakeSource:
         return await self._run("asking whether the model changed", ask)
 
     async def describe(self, model: Model) -> tuple[Column, ...]:
-        """Return the model's columns; ConfigurationError for a type we have no form for."""
+        """Return the model's columns.
+
+        Raises ConfigurationError for a type we have no form for, and when key or watermark are not
+        columns to read by.
+        """
 
         def ask() -> tuple[Column, ...]:
             statement = query.describe(model)
             with contextlib.closing(self._connect().cursor()) as cursor:
-                return tuple(_column(model, d) for d in cursor.describe(statement.sql))
+                columns = tuple(_column(model, d) for d in cursor.describe(statement.sql))
+            query.check_columns(model, columns)
+            return columns
 
         return await self._run(f"describing model {model.name}", ask)
 

@@ -100,8 +100,9 @@ async def test_a_record_of_another_format_is_refused(
     async with closed_after(owned_producer(connect(kafka_bootstrap), "foreign")) as owned:
         await _put(owned, topic, foreign)
 
-    with pytest.raises(ConfigurationError, match="holds a record of another format"):
-        await _read(ledger)
+    for _ in range(2):  # a failure in the middle must not keep the reader from the next call
+        with pytest.raises(ConfigurationError, match="holds a record of another format"):
+            await _read(ledger)
 
 
 async def test_a_missing_ledger_says_how_to_get_one(

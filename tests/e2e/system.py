@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import snowflake.connector
 import yaml
 
 from connectors.sandbox.process import SandboxProcess
@@ -27,6 +28,7 @@ from worker.operate.demo.oracle import Comparison, Oracle, compare, read_model
 
 MODEL = "marketing_contacts"
 SYNC = "iterable-production"
+TABLE = "PREP.SENSITIVE.POC_PUMP_MARKETING_CONTACT_NAMESPACE_DETAIL"
 PASSWORD = "canary-password-5f2a"
 API_KEY = "canary-api-key-77c1"
 
@@ -114,6 +116,14 @@ class System:
         url = f"{self.iterable['url']}/_sandbox/{action}"
         with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  # loopback
             return bytes(answer.read())
+
+    def execute(self, sql: str) -> None:
+        """Run a statement in the warehouse, as somebody else."""
+        options = {**self.config.sources["snowflake"].connection, "password": PASSWORD}
+        with snowflake.connector.connect(
+            **options, enable_server_session_keep_alive_auto_detection=False
+        ) as connection:
+            connection.cursor().execute(sql)
 
     def look_at_model(self, *, plant: bool = True) -> None:
         """Let the oracle see the model as it is; every second new user gets a profile."""

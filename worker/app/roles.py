@@ -40,7 +40,6 @@ Close = Callable[[], Awaitable[None]]
 class Timing:
     """The waits that a test or the demo may shorten; production keeps these."""
 
-    probe_seconds: float = 30.0
     lag_seconds: float = 5.0
     release_seconds: float = 6.0
     drain_seconds: float = 15.0
@@ -132,7 +131,7 @@ class Roles:
         [match_column] = sync.match.values()
         persist = PersistStage(
             name,
-            PersistPolicy(probe_seconds=self._timing.probe_seconds),
+            PersistPolicy(probe_seconds=parts.settings.probe_seconds),
             clock=self._clock,
             dice=self._dice,
             meter=self.meter,
@@ -179,7 +178,7 @@ class Roles:
             interval_seconds=min(every, default=86_400.0),
             window=WindowPolicy(config.overlap, config.settle_delay, config.max_rows_per_query),
             forced_poll_seconds=config.forced_poll,
-            probe_seconds=self._timing.probe_seconds,
+            probe_seconds=self._parts.settings.probe_seconds,
         )
 
 

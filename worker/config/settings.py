@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="0.0.0.0", description="where metrics and health are served")  # noqa: S104  # scraped from outside the pod
     port: int = Field(default=9464, ge=0, le=65535, description="port of metrics and health")
+    probe_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="how often something that waits for a person is tried again",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level of log lines"
     )

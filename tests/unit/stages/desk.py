@@ -140,7 +140,9 @@ class Desk:
 
 async def cancel(task: asyncio.Task[None]) -> None:
     """End a task as a crash would: at once."""
-    task.cancel()
+    while not task.done():
+        task.cancel()  # again: `wait_for` of 3.11 swallows one that comes together with a result
+        await turns(2)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

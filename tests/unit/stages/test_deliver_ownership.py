@@ -172,4 +172,4 @@ async def test_stop_waits_for_calls_that_are_out_and_takes_nothing_new(rows: int
     await running
 
     assert (rows, 1) == (tracker.committable, len(desk.destination.calls))
-    assert rows == desk.meter.rows["delivered"], SYNC
+    assert rows == desk.meter.rows["delivered"]

@@ -117,7 +117,8 @@ async def test_undetermined_rows_settle() -> None:
 async def test_any_answers_end_within_the_bound(data: st.DataObject, rows: int) -> None:
     """Whatever mix of verdicts, silence and refusals comes: 2n - 1 answers settle n rows."""
     desk = Desk()
-    outcome = st.sampled_from([Delivered(), Skipped(SkipReason.ABSENT), Undetermined()])
+    choice: list[Outcome] = [Delivered(), Skipped(SkipReason.ABSENT), Undetermined()]
+    outcomes = st.sampled_from(choice)
 
     def answer(items: Sequence[Item]) -> Sequence[Outcome]:
         match data.draw(st.sampled_from(["rows", "rows", "refused", "large", "guilty"])):
@@ -129,7 +130,7 @@ async def test_any_answers_end_within_the_bound(data: st.DataObject, rows: int) 
                 guilty = data.draw(st.frozensets(st.integers(0, 15), max_size=3))
                 raise RefusedError(RejectReason.CONFLICT, guilty)
             case _:
-                return [data.draw(outcome) for _ in items]
+                return [data.draw(outcomes) for _ in items]
 
     desk.destination.answer = answer
     settled = await desk.send.settle(batch_of(rows), keep_all)

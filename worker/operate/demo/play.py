@@ -56,8 +56,8 @@ class _Play:
         self._planted: dict[str, Profile] = {}
 
     async def run(self, started: float) -> Report:
-        settings = Settings(state_dir=self._stack.folder / "state", port=0)
-        worker = Worker(self._config, settings, Timing(probe_seconds=2.0, lag_seconds=1.0))
+        settings = Settings(state_dir=self._stack.folder / "state", port=0, probe_seconds=2.0)
+        worker = Worker(self._config, settings, Timing(lag_seconds=1.0))
         self._view.watch(worker.meter.counts)
         await worker.open(poll=True, deliver=True)
         running = asyncio.create_task(worker.run(scheduled=False))

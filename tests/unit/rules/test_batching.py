@@ -1,0 +1,190 @@
+"""One row per profile and call, newest first to win, never more than a call may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.records import Item, Message, Partition
+from worker.rules.batching import Batcher, BatchPolicy, Entry
+from worker.rules.offsets import OffsetTracker
+
+P0, P1 = Partition("t", 0), Partition("t", 1)
+NOW = 100.0
+
+
+def entry(
+    identity: str,
+    offset: int,
+    *,
+    partition: Partition = P0,
+    size: int = 10,
+    since: float = NOW,
+    changed_at_ns: int = 0,
+    tracker: OffsetTracker | None = None,
+) -> Entry:
+    covers = [(tracker or OffsetTracker(0), offset)]
+    item = Item(identity, b"x" * size)
+    return Entry(item, Message(partition, offset, b"", b"", []), covers, changed_at_ns, since)
+
+
+def names(batch: Sequence[Entry]) -> list[str]:
+    return [f"{e.item.identity}{e.message.offset}" for e in batch]
+
+
+def batcher(*entries: Entry, policy: BatchPolicy | None = None) -> Batcher:
+    made = Batcher(policy or BatchPolicy(max_rows=3, max_bytes=1_000, linger_seconds=0.5))
+    for one in entries:
+        made.add(one)
+    return made
+
+
+def test_a_full_batch_is_due_at_once_and_another_after_its_linger() -> None:
+    """By rows, by bytes, or by the wait of the oldest row; nothing waiting is never due."""
+    assert None is batcher().due_in(NOW)
+    assert 0.5 == batcher(entry("A", 0)).due_in(NOW)
+    assert 0.0 == batcher(entry("A", 0)).due_in(NOW + 0.5)
+    assert 0.0 == batcher(entry("A", 0), entry("B", 1), entry("C", 2)).due_in(NOW)
+    assert 0.0 == batcher(entry("A", 0, size=600), entry("B", 1, size=600)).due_in(NOW)
+
+
+def test_first_come_first_served_and_a_newer_version_keeps_the_place() -> None:
+    """A was first and stays first, in its second version; its linger is not begun anew."""
+    line = batcher(entry("A", 0, since=NOW - 0.4), entry("B", 1), entry("A", 2))
+    due = line.due_in(NOW)
+
+    assert due is not None
+    assert (0.0 < due < 0.11, ["A2", "B1"]) == (True, names(line.take()))
+
+
+def test_a_batch_holds_as_many_rows_and_bytes_as_permitted() -> None:
+    """Three rows, or a thousand bytes with the comma between two rows counted."""
+    by_rows = batcher(*(entry(c, i) for i, c in enumerate("ABCD")))
+    by_bytes = batcher(*(entry(c, i, size=499) for i, c in enumerate("ABC")))
+
+    assert [["A0", "B1", "C2"], ["D3"]] == [names(by_rows.take()), names(by_rows.take())]
+    assert [["A0", "B1"], ["C2"]] == [names(by_bytes.take()), names(by_bytes.take())]
+
+
+def test_a_row_larger_than_a_call_is_a_batch_of_its_own() -> None:
+    """It must not block the line for ever: the destination says that it is too large."""
+    line = batcher(entry("A", 0, size=5_000), entry("B", 1))
+
+    assert [["A0"], ["B1"]] == [names(line.take()), names(line.take())]
+
+
+def test_an_older_version_that_comes_late_does_not_win() -> None:
+    """In one partition by offset; it is answered for by the newer one all the same."""
+    line = batcher(entry("A", 7), entry("A", 3))
+    [taken] = line.take()
+
+    assert (7, [3, 7]) == (taken.message.offset, [offset for _, offset in taken.covers])
+
+
+def test_across_partitions_the_change_time_decides() -> None:
+    """One profile under two keys: offsets of two partitions say nothing of each other."""
+    older = entry("A", 900, partition=P0, changed_at_ns=1)
+    newer = entry("A", 5, partition=P1, changed_at_ns=2)
+
+    assert ["A5"] == names(batcher(older, newer).take())
+    assert ["A5"] == names(batcher(newer, older).take())
+
+
+def test_a_profile_in_flight_waits_and_comes_after() -> None:
+    """Parked behind its call; the newest of the parked ones takes a place in the line."""
+    line = batcher(entry("A", 0))
+    out = line.take()
+    for one in (entry("A", 1), entry("A", 2), entry("B", 3)):
+        line.add(one)
+
+    assert ["B3"] == names(line.take())
+    line.finish(out)
+    assert ["A2"] == names(line.take())
+
+
+def test_held_rows_are_coalesced_and_released_together() -> None:
+    """A1 B1 A2 of a partition just assigned become A2 and B1."""
+    line = batcher()
+    line.hold(P0)
+    for one in (entry("A", 0), entry("B", 1), entry("A", 2), entry("Z", 0, partition=P1)):
+        line.add(one)
+
+    assert ["Z0"] == names(line.take())
+    assert (None, True) == (line.due_in(NOW + 60), line.is_held(P0))
+    line.release(P0)
+    assert (["A2", "B1"], False) == (names(line.take()), line.is_held(P0))
+
+
+def test_dropped_partitions_leave_nothing_behind() -> None:
+    """Held, waiting and parked rows of them go; other partitions' rows and sizes stay."""
+    line = batcher(entry("A", 0), entry("K", 0, partition=P1))
+    line.take()
+    line.add(entry("A", 1))
+    line.add(entry("B", 2, size=900))
+    line.add(entry("C", 1, partition=P1))
+    line.hold(Partition("t", 2))
+    line.add(entry("H", 0, partition=Partition("t", 2)))
+    dropped = line.drop(frozenset({P0, Partition("t", 2)}))
+
+    assert ["A1", "B2", "H0"] == sorted(names(dropped))
+    assert (0.5, 1) == (line.due_in(NOW), line.waiting)
+    assert ["C1"] == names(line.take())
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.sampled_from("ABCDE"), st.integers(1, 60)),
+        st.tuples(st.just("take"), st.just(""), st.just(0)),
+        st.tuples(st.just("finish"), st.just(""), st.integers(0, 3)),
+        st.tuples(st.just("hold"), st.just(""), st.just(0)),
+        st.tuples(st.just("release"), st.just(""), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(steps)
+def test_no_row_is_lost_none_sent_twice_none_older_after_newer(
+    moves: list[tuple[str, str, int]],
+) -> None:
+    """For any interleaving: the taken batches cover every row once, in order for each profile."""
+    policy = BatchPolicy(max_rows=2, max_bytes=80, linger_seconds=0.0)
+    line, offset, out, taken = batcher(policy=policy), 0, list[list[Entry]](), list[Entry]()
+
+    def take() -> None:
+        batch = line.take()
+        assert len(batch) <= 2
+        assert len(batch) == 1 or sum(len(e.item.body) + 1 for e in batch) <= 80 or not batch
+        flying = {e.item.identity for other in out for e in other}
+        assert not flying & {e.item.identity for e in batch}
+        taken.extend(batch)
+        out.append(batch)
+
+    for move, identity, number in moves:
+        match move:
+            case "add":
+                line.add(entry(identity, offset, size=number))
+                offset += 1
+            case "take":
+                take()
+            case "finish" if number < len(out):
+                line.finish(out.pop(number))
+            case "hold":
+                line.hold(P0)
+            case "release":
+                line.release(P0)
+            case _:
+                pass
+    line.release(P0)
+    while out or line.waiting:
+        take()
+        for batch in out:
+            line.finish(batch)
+        out.clear()
+
+    assert list(range(offset)) == sorted(o for e in taken for _, o in e.covers)
+    for identity in "ABCDE":
+        sent = [e.message.offset for e in taken if e.item.identity == identity]
+        assert sorted(sent) == sent
