@@ -16,6 +16,7 @@ from typing import Any
 import fastavro
 import orjson
 
+from connectors.errors import ConfigurationError
 from connectors.records import Column, ColumnType
 
 MAGIC = 0
@@ -44,8 +45,16 @@ def row_schema(model: str, columns: Sequence[Column]) -> str:
     """Return the Avro schema of a model's rows, as the same JSON text for the same columns.
 
     Every field may be null and defaults to null, so that a new column reads old records and an
-    old reader skips a new column.
+    old reader skips a new column. ConfigurationError when two columns would be one field.
     """
+    names: dict[str, str] = {}
+    for column in columns:
+        if (other := names.setdefault(avro_name(column.name), column.name)) != column.name:
+            raise ConfigurationError(
+                f"model {model}: columns {other} and {column.name} are one name in Avro: rename "
+                "one in its SQL",
+                kind="column_names",
+            )
     fields = [
         {"name": avro_name(c.name), "type": ["null", _avro_type(c)], "default": None, "doc": c.name}
         for c in columns
@@ -66,7 +75,7 @@ def columns_of(schema: str) -> tuple[Column, ...]:
         if record["type"] != "record":
             raise UndecodableError("the schema is not a record")
         return tuple(_column(field) for field in record["fields"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UndecodableError("the schema is not one that Hightide writes") from error
 
 
@@ -116,7 +125,10 @@ class RowDecoder:
 
     def __init__(self, schema: str) -> None:
         self.columns = columns_of(schema)
-        self._schema = fastavro.parse_schema(orjson.loads(schema))
+        try:
+            self._schema = fastavro.parse_schema(orjson.loads(schema))
+        except Exception as error:  # it has a dozen of its own, without a common base
+            raise UndecodableError("the schema is not one that Avro takes") from error
 
     def decode(self, value: bytes) -> dict[str, object]:
         """Return the row by Avro field name; UndecodableError when the bytes do not fit."""
@@ -179,5 +191,7 @@ def compact_json(text: str) -> str:
         return text
     try:
         return orjson.dumps(orjson.loads(text)).decode()
-    except orjson.JSONDecodeError:
-        return text  # `undefined` and NaN are Snowflake's own; a destination will judge them
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        # `undefined` and NaN are Snowflake's own, and 255 levels are more than can be written; a
+        # destination will judge them.
+        return text

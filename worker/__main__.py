@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
-from worker.cli import main as run
+# As process 1 of a container a SIGTERM without a handler is ignored, and the imports below take a
+# second: until the worker has its own handler there is nothing to drain.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+from worker.cli import main as run  # noqa: E402  # after the handler
 
 
 def main() -> None:

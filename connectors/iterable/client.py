@@ -5,6 +5,7 @@ aiohttp would carry the API key along a redirect, so none is followed.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ class IterableClient:
             async with self._open().request(
                 method,
                 self._base_url + path,
-                data=body,
+                data=None if body is None else io.BytesIO(body),  # written in pieces
                 headers=headers,
                 allow_redirects=False,
             ) as response:

@@ -11,7 +11,7 @@ from kafka.admin import OffsetSpec, OffsetTimestamp
 from kafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from connectors.errors import ConfigurationError, RetryableError
-from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, OwnedClient
+from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, OwnedClient, build
 from connectors.kafka.log import LogReader
 from connectors.kafka.topics import Topic
 
@@ -94,7 +94,7 @@ class KafkaAdmin:
 
 
 def _new_admin(connection: KafkaConnection) -> Any:
-    return KafkaAdminClient(**connection.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    return build(KafkaAdminClient, **connection.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
 
 
 def _create(client: Any, wanted: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from kafka import errors as ke
+from kafka.net.compat import KafkaNetClient
 from kafka.record import util
 
 from connectors.errors import ConfigurationError, ConnectorError, RetryableError, TooLargeError
@@ -51,6 +52,26 @@ def require_fast_crc32c() -> None:
             "pip install 'kafka-python[crc32c]'",
             kind="crc32c_missing",
         )
+
+
+def build(kind: Callable[..., Any], **options: object) -> Any:
+    """Return `kind(**options)`; a client that can't be built leaves no thread and no socket.
+
+    kafka-python 3.0.12 starts its IO thread before it knows whether a broker answers and forgets it
+    when none does: an outage of a day would leave thousands.
+    """
+    started: list[KafkaNetClient] = []
+
+    def net_client(**given: object) -> KafkaNetClient:
+        started.append(KafkaNetClient(**given))
+        return started[0]
+
+    try:
+        return kind(**options, kafka_client=net_client)
+    except Exception:
+        for client in started:
+            client.close()
+        raise
 
 
 def translate(error: Exception, doing: str, where: str) -> ConnectorError:
@@ -98,6 +119,17 @@ def _for_a_person(error: Exception, doing: str, where: str) -> ConfigurationErro
                 f"a topic for {doing} does not exist on {where}: run `hightide check "
                 "--create-topics`",
                 kind="topic_missing",
+            )
+        case (
+            ke.InvalidReplicationFactorError()
+            | ke.InvalidPartitionsError()
+            | ke.InvalidConfigurationError()
+            | ke.PolicyViolationError()
+        ):
+            return ConfigurationError(
+                f"Kafka at {where} refuses topics like that ({type(error).__name__}): check "
+                "kafka.partitions and kafka.replication_factor",
+                kind="topic_settings",
             )
         case _:
             return None

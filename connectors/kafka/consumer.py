@@ -21,7 +21,8 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, translate
+from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, build, translate
+from connectors.kafka.mended import mend_before_poll
 from connectors.ports import Assigned, ConsumerEvent, Messages, Revoked
 from connectors.records import Message, Partition
 
@@ -58,6 +59,7 @@ class KafkaGroupConsumer:
         self._released: Mapping[Partition, int] = {}
         self._release = threading.Event()
         self._stop = threading.Event()
+        self._over = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"hightide-consumer-{policy.group}", daemon=True
         )
@@ -110,6 +112,8 @@ class KafkaGroupConsumer:
     async def _command(self, doing: str, call: Callable[[Any], Any]) -> Any:
         future: Future[Any] = Future()
         self._commands.put((call, future))
+        if self._over.is_set():  # nobody is left to answer it
+            self._fail_commands()
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), REQUEST_TIMEOUT_MS / 1000)
         except Exception as error:  # noqa: BLE001  # translate() raises what it does not know
@@ -132,11 +136,13 @@ class KafkaGroupConsumer:
                     consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
                 except Exception as error:  # noqa: BLE001  # closing anyway; nothing depends on it
                     self._put(_as_ours(error, self._connection.where()))
+            self._over.set()
             self._fail_commands()
 
     def _open(self) -> Any:
         policy = self._policy
-        consumer = KafkaConsumer(
+        consumer = build(
+            KafkaConsumer,
             **self._connection.options(),
             group_id=policy.group,
             auto_offset_reset="earliest",
@@ -164,7 +170,7 @@ class KafkaGroupConsumer:
             consumer.resume(*resumed)
         if unwanted:
             consumer.pause(*unwanted)
-        _keep_joining(consumer)
+        mend_before_poll(consumer)
         found = consumer.poll(timeout_ms=POLL_MS)
         self._announce(consumer, found)
         for partition, records in found.items():
@@ -204,8 +210,11 @@ class KafkaGroupConsumer:
                     future.set_exception(error)
 
     def _fail_commands(self) -> None:
-        while not self._commands.empty():
-            _, future = self._commands.get()
+        while True:
+            try:
+                _, future = self._commands.get_nowait()
+            except queue.Empty:
+                return
             if future.set_running_or_notify_cancel():
                 future.set_exception(TimeoutError("the consumer is closed"))
 
@@ -250,18 +259,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library
 
     def on_partitions_lost(self, lost: Any) -> None:
         self._owner.lose(list(lost))
-
-
-def _keep_joining(consumer: Any) -> None:
-    """Keep a join that outlives one poll from being lost for good.
-
-    kafka-python 3.0.12 forgets that it must rejoin while the answer to its join is still on its way
-    (as Java did before KAFKA-9815): no partitions, no heartbeats, no error. A test of the broker
-    fails as soon as a newer version has mended it.
-    """
-    coordinator = consumer._coordinator  # noqa: SLF001  # there is no public way
-    if coordinator._join_task is not None:  # noqa: SLF001
-        coordinator.request_rejoin()
 
 
 def _lag(consumer: Any) -> dict[Partition, int]:

@@ -13,6 +13,7 @@ from connectors.kafka.connection import (
     REQUEST_TIMEOUT_MS,
     KafkaConnection,
     OwnedClient,
+    build,
 )
 from connectors.ports import KnownRow
 
@@ -61,7 +62,8 @@ class LogReader:
 
 
 def _new_consumer(connection: KafkaConnection) -> Any:
-    return KafkaConsumer(
+    return build(
+        KafkaConsumer,
         **connection.options(),
         group_id=None,
         auto_offset_reset="earliest",

@@ -13,6 +13,7 @@ from connectors.kafka.connection import (
     REQUEST_TIMEOUT_MS,
     KafkaConnection,
     OwnedClient,
+    build,
 )
 from connectors.records import Change
 
@@ -23,7 +24,8 @@ ACK_DEADLINE_SECONDS = 60.0
 
 def new_producer(connection: KafkaConnection) -> Any:
     """Return a kafka-python producer with the settings everything of ours is written with."""
-    return KafkaProducer(
+    return build(
+        KafkaProducer,
         **connection.options(),
         acks="all",
         enable_idempotence=True,

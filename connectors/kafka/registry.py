@@ -18,7 +18,10 @@ class ConfluentSchemas:
 
     def __init__(self, url: str, username: str | None, password: str) -> None:
         self._url = url.rstrip("/")
-        self._auth = aiohttp.BasicAuth(username, password) if username else None
+        self._headers = {"Content-Type": CONTENT_TYPE}
+        if username:
+            credentials = aiohttp.encode_basic_auth(username, password, encoding="utf-8")
+            self._headers["Authorization"] = credentials
         self._ids: dict[tuple[str, str], int] = {}
         self._known: dict[int, str] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -51,9 +54,7 @@ class ConfluentSchemas:
 
     async def _call(self, method: str, path: str, body: bytes | None) -> tuple[int, Any]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=TIMEOUT, auth=self._auth, headers={"Content-Type": CONTENT_TYPE}
-            )
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, headers=self._headers)
         try:
             async with self._session.request(
                 method, self._url + path, data=body, allow_redirects=False

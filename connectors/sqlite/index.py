@@ -119,9 +119,11 @@ class SqliteIndex:
         with self._lock:
             try:
                 yield self._db
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 if _is_full(error):
                     raise self._no_space() from None
+                if _name(error).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                    self._remove()  # raised all the same: the next start builds it anew
                 raise
 
     def _no_space(self) -> ConfigurationError:
@@ -156,4 +158,8 @@ def _note(db: sqlite3.Connection, log: str, next_offsets: Mapping[int, int]) -> 
 
 
 def _is_full(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorname in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_READONLY"}
+    return _name(error) in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_READONLY"}
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "")  # an error that Python itself raised has none

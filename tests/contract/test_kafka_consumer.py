@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -119,7 +120,7 @@ async def test_a_reader_that_does_not_ask_is_not_flooded(members: Members) -> No
 
     # One round may bring an event for each partition on top of the four.
     assert member._events.qsize() <= 4 + 2
-    events = await events_until(member, lambda e: messages(100)(e))
+    events = await events_until(member, messages(100))
     assert all(o == list(range(o[0], o[0] + len(o))) for o in offsets(events).values())
 
 
@@ -134,31 +135,30 @@ async def test_closing_leaves_the_group_at_once(members: Members, kafka_bootstra
         assert time.monotonic() - began < 3
         assert (await admin.group(members.group, members.topic)).members == 0
 
-    with pytest.raises(RetryableError):
-        await asyncio.wait_for(member.commit({Partition(members.topic, 0): 1}), 20)
+    with pytest.raises(RetryableError):  # and whoever still asks is not kept waiting
+        await member.commit({Partition(members.topic, 0): 1})
+    assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("port", ["nobody listens", "nobody answers"])
+@pytest.mark.parametrize("listens", [False, True], ids=["closed port", "silent port"])
 async def test_a_wrong_address_is_found_out_within_seconds(
-    members: Members, monkeypatch: pytest.MonkeyPatch, port: str
+    members: Members, monkeypatch: pytest.MonkeyPatch, *, listens: bool
 ) -> None:
     """RetryableError that names the address; the consumer is then closed at once."""
     monkeypatch.setattr("connectors.kafka.connection.CONNECT_TIMEOUT_MS", 1_500)
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    address = "{}:{}".format(*server.sockets[0].getsockname())
-    if port == "nobody listens":
-        server.close()
-        await server.wait_closed()
-    began = time.monotonic()
-    member = members.join(bootstrap=address)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if listens:
+            server.listen()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        member = members.join(bootstrap=address)
 
-    with pytest.raises(RetryableError, match=f"Kafka at {address} did not answer"):
-        await events_until(member, lambda _: False)
+        with pytest.raises(RetryableError, match=f"Kafka at {address} did not answer"):
+            await events_until(member, lambda _: False)
+        await member.close()
 
-    assert time.monotonic() - began < 10
-    await member.close()
-    assert time.monotonic() - began < 10
-    server.close()
+        assert time.monotonic() - began < 10
 
 
 async def test_an_option_kafka_does_not_know_is_the_configurations_fault(

@@ -47,17 +47,21 @@ class Store:
             self.buildah("from", "--name", "probe", "scratch")
         self.buildah("rm", "probe")
 
-    def buildah(self, *arguments: str, folder: Path = PROJECT) -> str:
+    def buildah(self, *arguments: str) -> str:
         """Run buildah on this store; return what it printed."""
         store = ("--root", f"{self._folder}/root", "--runroot", f"{self._folder}/run")
-        return subprocess.run(
-            ["buildah", *store, "--storage-driver", self._driver, *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            env={**os.environ, "BUILDAH_ISOLATION": "chroot"},
-        ).stdout
+        try:
+            return subprocess.run(
+                ["buildah", *store, "--storage-driver", self._driver, *arguments],
+                check=True,
+                capture_output=True,
+                text=True,
+                cwd=PROJECT,
+                env={**os.environ, "BUILDAH_ISOLATION": "chroot"},
+            ).stdout
+        except subprocess.CalledProcessError as error:
+            error.add_note(error.stderr[-4000:])
+            raise
 
     def build_base(self) -> None:
         """Make the stand-in for the base image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,19 +26,26 @@ SECRETS = "/etc/hightide/secrets"
 TAG = "hightide:test"
 
 
-@pytest.mark.image
-@pytest.mark.timeout(900)
-def test_the_image_runs_read_only_and_without_rights(
-    tmp_path: Path, kafka_bootstrap: str, topic_prefix: str
-) -> None:
-    """It is small, answers, says what is unreachable, and drains when asked to stop."""
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of images, removed afterwards: it takes half a gigabyte."""
     demand(
         sys.platform == "linux"
         and os.geteuid() == 0
         and all(command(name) for name in ("buildah", "crun", "mmdebstrap", "unshare")),
         "the image is built and run as root with buildah, crun and mmdebstrap (apt-get install)",
     )
-    store = Store(tmp_path / "store")
+    folder = tmp_path / "store"
+    yield Store(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.image
+@pytest.mark.timeout(900)
+def test_the_image_runs_read_only_and_without_rights(
+    store: Store, tmp_path: Path, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    """It is small, answers, says what is unreachable, and drains when asked to stop."""
     store.build_base()
     image = store.build(TAG)
     with store.mounted(TAG) as root:

@@ -71,13 +71,15 @@ class DeliverRole:
 class Roles:
     """Puts stages together for one process."""
 
-    def __init__(self, parts: Parts, clock: Clock, timing: Timing | None = None) -> None:
+    def __init__(
+        self, parts: Parts, clock: Clock, meter: Meter, timing: Timing | None = None
+    ) -> None:
         self._parts = parts
         self._config = parts.config
         self._clock = clock
         self._timing = timing or Timing()
         self._dice = random.Random()  # noqa: S311  # jitter, not secrets
-        self.meter = Meter(self._config.models, self._config.syncs, mqr_policy(self._config.mqr))
+        self.meter = meter
 
     def poll(self) -> PollRole:
         """Return the stages that poll every model."""

@@ -10,12 +10,14 @@ from typing import Any
 
 import structlog
 
+from connectors.errors import RetryableError
 from worker.app.parts import Parts
-from worker.app.roles import Close, DeliverRole, PollRole, Roles, Timing
+from worker.app.roles import Close, DeliverRole, PollRole, Roles, Timing, mqr_policy
 from worker.clock import SystemClock
 from worker.config.settings import Settings
 from worker.config.syncs import Config
 from worker.observe.health import HealthServer
+from worker.observe.meter import Meter
 
 DRAIN_DEADLINE_SECONDS = 22.0
 CLOSE_DEADLINE_SECONDS = 3.0
@@ -24,19 +26,32 @@ CLOSE_DEADLINE_SECONDS = 3.0
 class Worker:
     """One process with one or both roles. `stop` ends it from inside."""
 
-    def __init__(self, config: Config, settings: Settings, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        settings: Settings,
+        timing: Timing | None = None,
+        *,
+        poll: bool,
+        deliver: bool,
+    ) -> None:
         self.stop = asyncio.Event()
         self.clock = SystemClock(self.stop)
         self.parts = Parts(config, settings)
-        self.roles = Roles(self.parts, self.clock, timing)
-        self.meter = self.roles.meter
+        # A process shows the series of its own role only: a poller knows nothing of a sync's state.
+        self.meter = Meter(
+            config.models if poll else (), config.syncs if deliver else (), mqr_policy(config.mqr)
+        )
+        self.roles = Roles(self.parts, self.clock, self.meter, timing)
+        self._has = (poll, deliver)
         self.poll: PollRole | None = None
         self.deliver: DeliverRole | None = None
         self._started = False
         self._failure: BaseException | None = None
 
-    async def open(self, *, poll: bool, deliver: bool) -> None:
+    async def open(self) -> None:
         """Reach Kafka, have the topics, take the ledger. Raises what the connectors raise."""
+        poll, deliver = self._has
         await self.parts.prepare_topics()
         if poll:
             self.poll = self.roles.poll()
@@ -146,18 +161,22 @@ async def serve(
     With `once` every model is polled once, with `until_idle` everything in the topics is delivered;
     then it returns too.
     """
-    worker = Worker(config, settings)
+    worker = Worker(config, settings, poll=poll, deliver=deliver)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop.set)
     health = HealthServer(worker.meter.metrics, worker.not_ready)
     port = await health.open(settings.host, settings.port)
     try:
-        await worker.open(poll=poll, deliver=deliver)
+        await worker.open()
         structlog.get_logger().info("started", port=port)
         if once:
             await worker.poll_once()
         else:
             await worker.run(until_idle=until_idle)
+    except RetryableError:
+        # Asked to stop while something that never answered was waited for: nothing was begun.
+        if not worker.stop.is_set():
+            raise
     finally:
         await health.close()

@@ -14,6 +14,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
@@ -49,6 +50,7 @@ class Metrics:
     def __init__(self, models: Iterable[str], syncs: Iterable[str]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
         r = self.registry = CollectorRegistry()
+        ProcessCollector(registry=r)
         model, sync = ("model",), ("sync",)
         # --- poll and publish
         self.rows_read = Counter(

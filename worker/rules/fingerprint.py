@@ -58,8 +58,10 @@ def canonical_text(value: object) -> orjson.Fragment | str:
     text = value if isinstance(value, str) else str(value)
     try:
         return orjson.Fragment(orjson.dumps(canonical(orjson.loads(text)), option=_OPTIONS))
-    except orjson.JSONDecodeError:
-        return text  # Snowflake prints `undefined` inside arrays: hash what it printed
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        # Snowflake prints `undefined` inside arrays, and VARIANT may be nested deeper than orjson
+        # writes: hash what was printed.
+        return text
 
 
 def canonical(value: object) -> object:

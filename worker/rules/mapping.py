@@ -100,8 +100,8 @@ def compile_mapping(
 def iterable_date(value: datetime) -> str:
     """Return the one form of a moment that Iterable both takes and shows: no fractions, UTC."""
     if value.tzinfo is not None:
-        value = value.astimezone(UTC)
-    return value.strftime("%Y-%m-%d %H:%M:%S +00:00")
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat(" ", "seconds") + " +00:00"
 
 
 def _number(value: Any) -> object:

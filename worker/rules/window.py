@@ -48,7 +48,8 @@ def to_text(ns: int) -> str:
     """Return watermark text of nanoseconds since 1970 UTC, always with nine digits."""
     seconds, fraction = divmod(ns, NS)
     moment = datetime.fromtimestamp(seconds, tz=UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{fraction:09d}"
+    # Not strftime: it writes the year 999 with three digits.
+    return f"{moment.replace(tzinfo=None).isoformat(' ', 'seconds')}.{fraction:09d}"
 
 
 def start_of_poll(watermark: Position | None, policy: WindowPolicy) -> Position | None:

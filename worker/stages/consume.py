@@ -55,6 +55,7 @@ class ConsumePolicy:
     lag_seconds: float = 5.0
     release_seconds: float = 6.0
     drain_seconds: float = 15.0
+    stall_seconds: float = 60.0
     backoff: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(1.0, 15.0))
 
 
@@ -88,6 +89,7 @@ class ConsumeStage:
         self._trackers: dict[Partition, OffsetTracker] = {}
         self._held: dict[Partition, _Held] = {}
         self._committed: dict[Partition, int] = {}
+        self._moved_at: dict[Partition, float] = {}
         self._next_commit = 0.0
         self._next_lag = 0.0
         self._behind = -1  # not looked at yet
@@ -139,6 +141,18 @@ class ConsumeStage:
             lag = await consumer.lag()
             self._behind = sum(lag.values()) if self._trackers else -1
             self._meter.consumer_lag(self._sync, lag)
+            self._refuse_stall(lag, now)
+
+    def _refuse_stall(self, lag: Mapping[Partition, int], now: float) -> None:
+        """Give up a client that reads nothing of a partition which has messages for us.
+
+        kafka-python has had such faults more than once; a new client reads on from the commit.
+        """
+        for partition, tracker in self._trackers.items():
+            if tracker.in_flight or not lag.get(partition):
+                self._moved_at[partition] = now
+            elif now - self._moved_at.setdefault(partition, now) > self._policy.stall_seconds:
+                raise RetryableError("a partition is not read on", kind="stalled")
 
     async def _handle(self, consumer: Consumer, event: ConsumerEvent) -> None:
         match event:
@@ -200,6 +214,7 @@ class ConsumeStage:
             self._trackers.pop(partition, None)
             self._held.pop(partition, None)
             self._committed.pop(partition, None)
+            self._moved_at.pop(partition, None)
 
     async def _commit(self, consumer: Consumer) -> None:
         """Commit every prefix that grew; a failure is tried again with the next commit."""

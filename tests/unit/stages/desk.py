@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from connectors.ports import Assigned, Messages
 from connectors.records import Item, Message, Partition
@@ -51,6 +51,7 @@ class Desk:
         self.interpreter = FakeInterpreter()
         self.consumers: list[FakeConsumer] = []
         self.committed: dict[Partition, int] = {}
+        self.on_commit: Callable[[Mapping[Partition, int]], None] = lambda _: None
         dice = random.Random(7)
         self.persist = PersistStage(
             SYNC, PersistPolicy(), clock=self.clock, dice=dice, meter=self.meter
@@ -89,6 +90,7 @@ class Desk:
 
     def _new_consumer(self) -> FakeConsumer:
         self.consumers.append(FakeConsumer(self.committed))
+        self.consumer.on_commit = self.on_commit
         return self.consumers[-1]
 
     @contextlib.asynccontextmanager

@@ -57,9 +57,10 @@ class _Play:
 
     async def run(self, started: float) -> Report:
         settings = Settings(state_dir=self._stack.folder / "state", port=0, probe_seconds=2.0)
-        worker = Worker(self._config, settings, Timing(lag_seconds=1.0))
+        timing = Timing(lag_seconds=1.0)
+        worker = Worker(self._config, settings, timing, poll=True, deliver=True)
         self._view.watch(worker.meter.counts)
-        await worker.open(poll=True, deliver=True)
+        await worker.open()
         running = asyncio.create_task(worker.run(scheduled=False))
         try:
             await self._acts(worker, running)

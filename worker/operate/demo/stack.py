@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 import yaml
 
 from connectors.sandbox.broker import START_DEADLINE_SECONDS
@@ -124,6 +125,16 @@ class Door:
         """Return every profile in Iterable, one JSON object a line."""
         async with self._session.get(f"{self._iterable}/_sandbox/profiles") as response:
             return await response.read()
+
+    async def iterable(self, action: str, **body: object) -> dict[str, Any]:
+        """Order faults, revoke keys or turn switches of Iterable."""
+        return await self._post(f"{self._iterable}/_sandbox/{action}", body)
+
+    async def journal(self, path: str) -> list[float]:
+        """Return when calls to one path arrived, in seconds, in order."""
+        async with self._session.get(f"{self._iterable}/_sandbox/journal") as response:
+            calls = [orjson.loads(line) for line in (await response.read()).splitlines()]
+        return [float(c["arrived_at_seconds"]) for c in calls if c["path"] == path]
 
     async def stats(self) -> dict[str, Any]:
         """Return what Iterable has seen."""

@@ -1,0 +1,148 @@
+"""A message becomes an item, or the reason why it never can be one."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from connectors.avro import RowEncoder, row_schema
+from connectors.errors import ConfigurationError, RetryableError
+from connectors.records import (
+    Column,
+    ColumnType,
+    Item,
+    Message,
+    Partition,
+    Rejected,
+    RejectReason,
+    Skipped,
+    SkipReason,
+    UserUpdate,
+)
+from worker.rules.mapping import MappingPolicy
+from worker.stages.interpret import InterpretStage
+
+COLUMNS = (Column("ID", ColumnType.TEXT), Column("FULL NAME", ColumnType.TEXT))
+SCHEMA = row_schema("people", COLUMNS)
+MAPPING = MappingPolicy("ID", {"name": "FULL NAME"})
+
+
+class KnownSchemas:
+    """The Schemas port over a dictionary."""
+
+    def __init__(self, known: dict[int, str]) -> None:
+        self.known = known
+        self.asked: list[int] = []
+        self.failure: RetryableError | None = None
+
+    async def register(self, subject: str, schema: str) -> int:
+        raise NotImplementedError(subject, schema)
+
+    async def by_id(self, schema_id: int) -> str | None:
+        self.asked.append(schema_id)
+        if self.failure is not None:
+            raise self.failure
+        return self.known.get(schema_id)
+
+    async def close(self) -> None:
+        return
+
+
+def encode(update: UserUpdate) -> Item | None:
+    return Item(update.identity, orjson.dumps(update.fields)) if update.identity else None
+
+
+def stage(schemas: KnownSchemas, mapping: MappingPolicy = MAPPING) -> InterpretStage:
+    return InterpretStage("people-to-iterable", mapping, schemas, encode)
+
+
+def row(identity: str | None, name: str | None, schema_id: int = 1) -> Message:
+    [value] = RowEncoder(SCHEMA, schema_id, COLUMNS).encode([(identity, name)])
+    return raw(value)
+
+
+def raw(value: bytes | None, *headers: tuple[str, bytes]) -> Message:
+    return Message(Partition("t", 0), 0, b"k", value, headers)
+
+
+async def interpret(message: Message, *, known: dict[int, str] | None = None) -> object:
+    made = stage(KnownSchemas({1: SCHEMA} if known is None else known))
+    await made.learn([message])
+    return made.item(message)
+
+
+async def test_a_row_becomes_an_item() -> None:
+    """Decoded by its own schema, mapped, encoded."""
+    assert Item("7", b'{"name":"Ann"}') == await interpret(row("7", "Ann"))
+
+
+@pytest.mark.parametrize("message", [raw(None), raw(b"\0\0\0\0\1xx", ("op", b"delete"))])
+async def test_a_deleted_row_is_skipped(message: Message) -> None:
+    """A tombstone, or the record before it: users keep their profile."""
+    assert Skipped(SkipReason.DELETED) == await interpret(message)
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"x", b'{"json": 1}', b"\0\0\0\0\1", b"\0\0\0\0\1\2\xff", b"\0\0\0\0\2\0\0"]
+)
+async def test_bytes_that_are_no_record_are_undecodable(value: bytes) -> None:
+    """No frame, cut, or of a schema that nobody knows: a dead letter, never an error."""
+    assert Rejected(RejectReason.UNDECODABLE) == await interpret(raw(value))
+
+
+async def test_a_foreign_schema_is_undecodable() -> None:
+    """Somebody else's records in our topic."""
+    foreign = '{"type":"record","name":"x","fields":[{"name":"a","type":["null","string"]}]}'
+
+    assert Rejected(RejectReason.UNDECODABLE) == await interpret(row("7", "x"), known={1: foreign})
+
+
+@pytest.mark.parametrize(
+    ("identity", "reason"),
+    [(None, RejectReason.UNMAPPABLE), ("", RejectReason.INVALID_IDENTITY)],
+)
+async def test_a_row_nobody_can_be_matched_by_is_rejected(
+    identity: str | None, reason: RejectReason
+) -> None:
+    """No value, or one that is no identity."""
+    assert Rejected(reason) == await interpret(row(identity, "Ann"))
+
+
+async def test_a_schema_is_asked_for_once() -> None:
+    """Also one that is not known: a topic full of them must not ask for each row."""
+    schemas = KnownSchemas({1: SCHEMA})
+    made = stage(schemas)
+    await made.learn([row("7", "a"), row("8", "b"), row("9", "c", 2), raw(None)])
+    await made.learn([row("7", "a"), row("9", "c", 2)])
+
+    assert [1, 2] == schemas.asked
+
+
+async def test_schemas_that_can_not_be_had_now_are_asked_for_again() -> None:
+    """An outage of the registry rejects nothing."""
+    schemas = KnownSchemas({1: SCHEMA})
+    schemas.failure = RetryableError("down", kind="registry_unavailable")
+    made = stage(schemas)
+    with pytest.raises(RetryableError):
+        await made.learn([row("7", "a")])
+    schemas.failure = None
+    await made.learn([row("7", "a")])
+
+    assert isinstance(made.item(row("7", "a")), Item)
+
+
+async def test_a_missing_column_stops_the_sync_with_a_sentence() -> None:
+    """It names sync, column and fix, and heals once a newer schema has the column."""
+    made = stage(KnownSchemas({1: SCHEMA}), MappingPolicy("ID", {"age": "AGE"}))
+
+    with pytest.raises(ConfigurationError, match=r"people-to-iterable.* AGE .*`fields`"):
+        await made.learn([row("7", "a")])
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [([("changed_at", b"17")], 17), ([], 0), ([("changed_at", b"soon")], 0)],
+)
+def test_the_change_time_is_in_a_header(headers: list[tuple[str, bytes]], expected: int) -> None:
+    """0 when the record does not say."""
+    assert expected == stage(KnownSchemas({})).changed_at_ns(raw(b"", *headers))
