@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +36,16 @@ class Usage:
     peak_mb: float
 
 
-def measure(command: Sequence[str], folder: Path) -> Usage:
+def measure(command: Sequence[str], folder: Path, deadline_seconds: float = 900.0) -> Usage:
     """Run a command to its end; RuntimeError when it fails."""
     environment = {**os.environ, "HIGHTIDE_STATE_DIR": str(folder / "state"), "HIGHTIDE_PORT": "0"}
     environment["HIGHTIDE_LOG_LEVEL"] = "warning"
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    # Bounded: a run that hangs is a failure, not a long benchmark.
+    watchdog = threading.Timer(deadline_seconds, process.kill)
+    watchdog.start()
     _, status, usage = os.wait4(process.pid, 0)
+    watchdog.cancel()
     if status != 0:
         raise RuntimeError(f"{' '.join(command)} ended with status {status}")
     return Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)

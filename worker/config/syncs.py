@@ -26,6 +26,12 @@ def _no_literal_secret(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def _reference(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError("is a secret: write {file: PATH} or {env: NAME} instead of it")  # noqa: TRY004  # pydantic wants ValueError
+    return value
+
+
 def _seconds(value: object) -> object:
     return parse_interval(value) if isinstance(value, str) else value
 
@@ -52,7 +58,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Name = Annotated[str, AfterValidator(_name)]
 Options = Annotated[dict[str, Any], AfterValidator(_no_literal_secret)]
-Secret = Annotated[SecretRef, Field()]
+Secret = Annotated[SecretRef, BeforeValidator(_reference)]
 
 
 class SourceConfig(_Strict):

@@ -34,12 +34,30 @@ def line_of(text: str, source: str = EXAMPLE) -> int:
 @pytest.mark.parametrize(
     ("old", "new", "key", "fix", "marker"),
     [
-        ("    watermark: LAST_CHANGED\n", "", "watermark", "is missing: add it", "marketing_contac"),
+        (
+            "    watermark: LAST_CHANGED\n",
+            "",
+            "watermark",
+            "is missing: add it",
+            "marketing_contac",
+        ),
         ("  limit: 1500000", "  limt: 5", "mqr.limt", "is not a setting here: remove it", "limit:"),
         ("  limit: 1500000", "  limit: lots", "mqr.limit", "valid integer", "limit:"),
         ("  partitions: 6", "  partitions: 0", "kafka.partitions", "greater than", "partitions:"),
-        ("source: snowflake", "source: snow", "models.marketing_contacts.source", "snowflake", "source: s"),
-        ("model: marketing_contacts", "model: m", "syncs.iterable-production.model", "marketing_contacts", "model: m"),
+        (
+            "source: snowflake",
+            "source: snow",
+            "models.marketing_contacts.source",
+            "snowflake",
+            "source: s",
+        ),
+        (
+            "model: marketing_contacts",
+            "model: m",
+            "syncs.iterable-production.model",
+            "marketing_contacts",
+            "model: m",
+        ),
         ("destination: iterable", "destination: i", "destination", "iterable", "destination: it"),
         ("  every: 24h", "  every: daily", "every", "30s, 5m, 24h or 1d", "every:"),
         ("  every: 24h", "  every: 0", "every", "greater than 0", "every:"),
@@ -47,14 +65,32 @@ def line_of(text: str, source: str = EXAMPLE) -> int:
         ("mode: update", "mode: insert", "mode", "upsert", "mode:"),
         ("start_day: 1", "start_day: 32", "mqr.start_day", "31", "start_day"),
         ("firstName: FIRST", "email: FIRST", "fields.email", "map another name", "firstName"),
-        ("firstName: FIRST", "subscribedX: F", "fields.subscribedX", "map another name", "firstName"),
+        (
+            "firstName: FIRST",
+            "subscribedX: F",
+            "fields.subscribedX",
+            "map another name",
+            "firstName",
+        ),
         ("match: { userId: G", "match: { email: G", "mode", "match by userId", "mode:"),
         ("project_type: email", "project_type: hybrid", "mode", "use upsert", "mode:"),
         ("region: us", "region: mars", "region", "'us' or 'eu'", "region"),
-        ("    region: us\n", "", "destinations.iterable", "region (us, eu) or base_url", "  iterable:"),
-        ("api_key: { file: /var/run/secrets/hightide/iterable-api-key }", "api_key: abc", "api_key", "", "api_key"),
+        (
+            "    region: us\n",
+            "",
+            "destinations.iterable",
+            "region (us, eu) or base_url",
+            "  iterable:",
+        ),
+        (
+            "api_key: { file: /var/run/secrets/hightide/iterable-api-key }",
+            "api_key: abc",
+            "api_key",
+            "write {file: PATH} or {env: NAME}",
+            "api_key",
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_mistake_is_said_with_its_place(
     tmp_path: Path, old: str, new: str, key: str, fix: str, marker: str
 ) -> None:

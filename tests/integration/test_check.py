@@ -1,0 +1,210 @@
+"""`hightide check` on real parts: all in order, then each thing broken in turn says its sentence."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.closing import closed_after
+from tests.integration.installation import MODEL, SYNC, Installation
+from tests.warehouse_login import log_in
+from worker.operate.check import Finding, check
+
+pytestmark = [pytest.mark.kafka, pytest.mark.warehouse]
+
+
+async def test_an_installation_in_order(installation: Installation) -> None:
+    """Every system is reached, and it says what would run; it only reads."""
+    parts = installation.parts()
+    findings = await check(parts, create_topics=False)
+
+    assert [] == _wrong(findings)
+    assert ["configuration", "secrets", "kafka", f"model {MODEL}", f"sync {SYNC}"] == [
+        finding.what for finding in findings
+    ]
+    said = [finding.sentence for finding in findings]
+    assert "iterable users (update), every 86400 s" in said[0]
+    assert "topics missing, they are created at start" in said[2]
+    assert said[3] == "19 columns; every row has a key and a watermark"
+    assert said[4] == "reachable, key accepted; up to 4.5 calls a second of 1,000 rows"
+    async with closed_after(parts.admin()) as admin:
+        assert not {topic.name for topic in parts.topics()} & await admin.topics()
+
+
+async def test_topics_are_created_on_demand(installation: Installation) -> None:
+    """With --create-topics they are made once; the next check finds all of them."""
+    parts = installation.parts()
+
+    [first] = [f for f in await check(parts, create_topics=True) if f.what == "kafka"]
+    [second] = [f for f in await check(parts, create_topics=True) if f.what == "kafka"]
+
+    prefix = installation.topic_prefix.strip("-")
+    assert first.ok
+    assert f"created {prefix}.ledger, {prefix}.schemas, {prefix}.model.{MODEL}" in first.sentence
+    assert second.sentence == "reachable; all 4 topics are there"
+
+
+async def test_a_kafka_that_is_away(installation: Installation, monkeypatch: Any) -> None:
+    """The rest is looked at all the same, within seconds."""
+    monkeypatch.setattr("connectors.kafka.connection.CONNECT_TIMEOUT_MS", 1_500)
+    nowhere = f"127.0.0.1:{_closed_port()}"
+
+    def change(config: dict[str, Any]) -> None:
+        config["kafka"]["bootstrap_servers"] = [nowhere]
+
+    began = time.monotonic()
+    findings = await check(installation.parts(change), create_topics=False)
+
+    [wrong] = _wrong(findings)
+    assert wrong.what == "kafka"
+    assert wrong.sentence.startswith(f"Kafka at {nowhere} did not answer while listing topics")
+    assert len(findings) == 5
+    assert time.monotonic() - began < 10
+
+
+async def test_a_snowflake_that_is_away(installation: Installation) -> None:
+    """One finding, for its model."""
+    port = _closed_port()
+
+    def change(config: dict[str, Any]) -> None:
+        config["sources"]["snowflake"]["connection"]["port"] = port
+
+    [wrong] = _wrong(await check(installation.parts(change), create_topics=False))
+    assert wrong.what == f"model {MODEL}"
+    assert "Snowflake account sandbox did not answer" in wrong.sentence
+
+
+async def test_a_wrong_password(installation: Installation, monkeypatch: Any) -> None:
+    """Says what to check and never the password."""
+    monkeypatch.setenv("HIGHTIDE_TEST_PASSWORD", "not-it")
+
+    [wrong] = _wrong(await check(installation.parts(), create_topics=False))
+    assert "refused the login" in wrong.sentence
+    assert "not-it" not in wrong.sentence
+
+
+async def test_a_table_that_is_not_there(installation: Installation) -> None:
+    """The statement is refused, by whatever reason: SQL, objects, rights."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["models"][MODEL]["sql"] = "SELECT * FROM SENSITIVE.NO_SUCH_TABLE"
+
+    [wrong] = _wrong(await check(installation.parts(change), create_topics=False))
+    assert "its objects exist and that the role may read them" in wrong.sentence
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [("primary_key", "NO_KEY"), ("watermark", "NO_TIME"), ("partition_by", "NO_USER")],
+)
+async def test_a_column_the_model_does_not_have(
+    installation: Installation, place: str, name: str
+) -> None:
+    """Named, together with the columns there are."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["models"][MODEL][place] = name
+
+    [wrong] = _wrong(await check(installation.parts(change), create_topics=False))
+    assert f"no column {name}" in wrong.sentence
+    assert "DIM_MARKETING_CONTACT_ID" in wrong.sentence
+
+
+async def test_mapped_columns_the_model_does_not_have(installation: Installation) -> None:
+    """Those of fields and match are looked for too, all at once."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["syncs"][SYNC]["fields"] |= {"a": "NO_FIELD", "b": "NO_OTHER"}
+        config["syncs"][SYNC]["match"] = {"userId": "NO_MATCH"}
+
+    [wrong] = _wrong(await check(installation.parts(change), create_topics=False))
+    assert "no column NO_FIELD, NO_MATCH, NO_OTHER" in wrong.sentence
+
+
+async def test_a_watermark_that_is_no_time(installation: Installation) -> None:
+    """A text can't be ordered by: said before a run finds out."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["models"][MODEL]["watermark"] = "EMAIL_ADDRESS"
+
+    [wrong] = _wrong(await check(installation.parts(change), create_topics=False))
+    assert "EMAIL_ADDRESS must be a timestamp column" in wrong.sentence
+
+
+async def test_rows_without_key_or_watermark(
+    installation: Installation, topic_prefix: str
+) -> None:
+    """Counted, with what to do."""
+    table = f"SENSITIVE.{topic_prefix.strip('-').upper()}"
+    with log_in(installation.warehouse) as login, closing(login.cursor()) as cursor:
+        cursor.execute(f"CREATE TABLE {table} AS SELECT * FROM {_TABLE} LIMIT 3")
+        cursor.execute(f"UPDATE {table} SET LAST_CHANGED = NULL")
+
+    def change(config: dict[str, Any]) -> None:
+        config["models"][MODEL]["sql"] = f"SELECT * FROM {table}"  # noqa: S608  # a name of ours
+
+    [wrong] = _wrong(await check(installation.parts(change), create_topics=False))
+    assert "0 rows whose key DIM_MARKETING_CONTACT_ID is NULL and 3 whose" in wrong.sentence
+    assert "leave them out in the SQL" in wrong.sentence
+
+
+async def test_a_revoked_key(installation: Installation) -> None:
+    """The finding is the sync's; nothing of the key is in it."""
+    key = installation.iterable.ready["api_key"]
+    installation.iterable.ask("keys", {"revoke": key})
+    try:
+        [wrong] = _wrong(await check(installation.parts(), create_topics=False))
+    finally:
+        installation.iterable.ask("keys", {"restore": key})
+    assert wrong.what == f"sync {SYNC}"
+    assert "Iterable refused the API key (401)" in wrong.sentence
+    assert key not in wrong.sentence
+
+
+async def test_an_iterable_that_is_away(installation: Installation) -> None:
+    """The address is in the sentence."""
+    url = f"http://127.0.0.1:{_closed_port()}"
+
+    def change(config: dict[str, Any]) -> None:
+        config["destinations"]["iterable"]["base_url"] = url
+
+    [wrong] = _wrong(await check(installation.parts(change), create_topics=False))
+    assert wrong.sentence.startswith(f"Iterable at {url} is not reachable")
+
+
+@pytest.mark.parametrize(
+    ("name", "whats"),
+    [
+        ("HIGHTIDE_TEST_KEY", {"secrets", f"sync {SYNC}"}),
+        ("HIGHTIDE_TEST_MQR_KEY", {"secrets"}),
+        ("HIGHTIDE_TEST_PASSWORD", {f"model {MODEL}"}),
+    ],
+)
+async def test_a_secret_that_is_not_set(
+    installation: Installation, monkeypatch: Any, name: str, whats: set[str]
+) -> None:
+    """Each place that needs it names the variable."""
+    monkeypatch.delenv(name)
+
+    wrong = _wrong(await check(installation.parts(), create_topics=False))
+    assert whats == {finding.what for finding in wrong}
+    assert all(f"environment variable {name} is empty or missing" in f.sentence for f in wrong)
+
+
+_TABLE = "SENSITIVE.POC_PUMP_MARKETING_CONTACT_NAMESPACE_DETAIL"
+
+
+def _wrong(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if not finding.ok]
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
