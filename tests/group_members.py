@@ -32,9 +32,7 @@ class Members:
         fields = GroupPolicy.__slots__
         policy = {name: options.pop(name) for name in list(options) if name in fields}
         defaults: dict[str, Any] = {"session_timeout_ms": 6_000, "release_seconds": 3.0}
-        wanted = GroupPolicy(
-            self.group, self.topic, (self._assignor(),), **{**defaults, **policy}
-        )
+        wanted = GroupPolicy(self.group, self.topic, (self._assignor(),), **{**defaults, **policy})
         member = KafkaGroupConsumer(connect(bootstrap or self._bootstrap, **options), wanted)
         self._joined.append(member)
         return member

@@ -100,8 +100,6 @@ def item(users: IterableUsers, identity: str, **fields: object) -> Item:
     return found
 
 
-async def deliver(
-    users: IterableUsers, *rows: tuple[str, dict[str, object]]
-) -> Sequence[Outcome]:
+async def deliver(users: IterableUsers, *rows: tuple[str, dict[str, object]]) -> Sequence[Outcome]:
     """One call with these rows."""
     return await users.deliver([item(users, identity, **fields) for identity, fields in rows])

@@ -83,9 +83,7 @@ async def test_a_column_that_changes_its_type_is_refused(
     await schemas.register(subject, schema("D"))
     async with (
         aiohttp.ClientSession() as session,
-        session.put(
-            f"{registry}/config/{subject}", json={"compatibility": "BACKWARD"}
-        ) as response,
+        session.put(f"{registry}/config/{subject}", json={"compatibility": "BACKWARD"}) as response,
     ):
         assert response.status == 200
 
@@ -123,9 +121,7 @@ async def test_a_path_that_is_no_registry_is_a_configuration_error(
         (503, RetryableError),
     ],
 )
-async def test_an_answer_of_another_kind_is_no_id(
-    status: int, expected: type[Exception]
-) -> None:
+async def test_an_answer_of_another_kind_is_no_id(status: int, expected: type[Exception]) -> None:
     """HTML with any status: retryable or a person's job; the credentials went along, once."""
     seen: list[str | None] = []
 

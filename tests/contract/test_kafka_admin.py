@@ -79,7 +79,9 @@ async def test_a_replication_the_cluster_cannot_give_is_an_error(
         pytest.skip("needs a cluster that is known to have one node")
     wanted = [Topic(f"{topic_prefix}copies", 1, {})]
 
-    with pytest.raises(ConfigurationError, match=r"check kafka\.partitions and kafka\.replication_factor"):
+    with pytest.raises(
+        ConfigurationError, match=r"check kafka\.partitions and kafka\.replication_factor"
+    ):
         await admin.create(wanted, 3)
 
     assert wanted[0].name not in await admin.topics()

@@ -61,5 +61,7 @@ async def test_all_letters_are_there_once_put_returns(
         await letters.put(wanted)
         found = [r for part in records(kafka_bootstrap, topic, 2) for r in part]
 
-    assert {b"key-%d" % n: value for n, value in enumerate(values)} == {r.key: r.value for r in found}
+    assert {b"key-%d" % n: value for n, value in enumerate(values)} == {
+        r.key: r.value for r in found
+    }
     assert len(found) == 500

@@ -49,7 +49,9 @@ async def test_every_row_and_the_offsets_after_it(
 
     rows, offsets = await _read(log, topic, {})
 
-    assert {(b"key-%d" % n, b"hash-%d" % n) for n in range(21)} == {(r.key, r.row_hash) for r in rows}
+    assert {(b"key-%d" % n, b"hash-%d" % n) for n in range(21)} == {
+        (r.key, r.row_hash) for r in rows
+    }
     assert {0: 11, 1: 10} == offsets == await log.end_offsets(topic)
 
 

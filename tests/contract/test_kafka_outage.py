@@ -156,9 +156,7 @@ async def test_a_member_goes_on_when_the_broker_is_back(
         assert await member.poll(2.0) == []
 
         port = bootstrap.rpartition(":")[2]
-        again = await asyncio.to_thread(
-            start_broker, tmp_path, "--kind", "apache", "--port", port
-        )
+        again = await asyncio.to_thread(start_broker, tmp_path, "--kind", "apache", "--port", port)
         try:
             async with closed_after(KafkaChangeProducer(connect(bootstrap))) as producer:
                 await producer.send(members.topic, changes(3), epoch=1)

@@ -27,7 +27,10 @@ def topic(kafka_bootstrap: str, topic_prefix: str) -> str:
 
 async def test_two_processes_agree_without_talking(kafka_bootstrap: str, topic: str) -> None:
     """Both register the same text at once: one id, and each finds the other's schemas."""
-    one, two = TopicSchemas(connect(kafka_bootstrap), topic), TopicSchemas(connect(kafka_bootstrap), topic)
+    one, two = (
+        TopicSchemas(connect(kafka_bootstrap), topic),
+        TopicSchemas(connect(kafka_bootstrap), topic),
+    )
     async with closed_after(one), closed_after(two):
         ids = await asyncio.gather(one.register(SUBJECT, FIRST), two.register(SUBJECT, FIRST))
         later = await two.register(SUBJECT, SECOND)
@@ -62,7 +65,10 @@ async def test_an_unknown_id_is_none_until_it_is_registered(
     kafka_bootstrap: str, topic: str
 ) -> None:
     """A deliverer that is ahead of the schema asks again, and then finds it."""
-    one, two = TopicSchemas(connect(kafka_bootstrap), topic), TopicSchemas(connect(kafka_bootstrap), topic)
+    one, two = (
+        TopicSchemas(connect(kafka_bootstrap), topic),
+        TopicSchemas(connect(kafka_bootstrap), topic),
+    )
     async with closed_after(one), closed_after(two):
         assert await one.by_id(7) is None
         schema_id = await two.register(SUBJECT, FIRST)

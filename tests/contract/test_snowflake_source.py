@@ -169,9 +169,7 @@ async def test_a_window_ends_before_its_bound(source: SnowflakeSource) -> None:
     assert await _rows(source, Window(MODEL, columns, strange, None, 10))
 
 
-async def test_rows_come_in_pages(
-    source: SnowflakeSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rows_come_in_pages(source: SnowflakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory holds a page, whatever the result's size."""
     monkeypatch.setattr("connectors.snowflake.source.PAGE_ROWS", 50)
     columns = await source.describe(MODEL)
@@ -247,9 +245,7 @@ async def _read(source: SnowflakeSource, window: Window) -> list[Page]:
     return [page async for page in source.read(window)]
 
 
-async def _rows(
-    source: SnowflakeSource, window: Window
-) -> list[tuple[tuple[object, ...], str]]:
+async def _rows(source: SnowflakeSource, window: Window) -> list[tuple[tuple[object, ...], str]]:
     pages = await _read(source, window)
     found: list[tuple[tuple[object, ...], str]] = []
     for page in pages:

@@ -136,9 +136,7 @@ async def test_a_watermark_that_is_no_time(installation: Installation) -> None:
     assert "EMAIL_ADDRESS must be a timestamp column" in wrong.sentence
 
 
-async def test_rows_without_key_or_watermark(
-    installation: Installation, topic_prefix: str
-) -> None:
+async def test_rows_without_key_or_watermark(installation: Installation, topic_prefix: str) -> None:
     """Counted, with what to do."""
     table = f"SENSITIVE.{topic_prefix.strip('-').upper()}"
     with log_in(installation.warehouse) as login, closing(login.cursor()) as cursor:
