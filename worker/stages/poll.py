@@ -77,6 +77,7 @@ class PollStage(Generic[P]):
         self._dice = dice
         self._meter = meter
         self._last_query: float | None = None
+        self._token_since = ("", 0.0)
         self._nulls_checked = False
 
     async def run(self) -> None:
@@ -112,11 +113,15 @@ class PollStage(Generic[P]):
         token = ""
         if model.change_tokens:
             token = await self._source.change_token(model.change_tokens)
+            if token != self._token_since[0]:
+                self._token_since = (token, self._clock.monotonic())
             if token == self._publish.progress(model).change_token and not self._query_is_due():
                 return "unchanged"
         columns = await self._source.describe(model)
         prepared = await self._publish.prepare(model, self._policy.topic, columns)
         await self._refuse_nulls()
+        if not self._has_settled(token):
+            token = self._publish.progress(model).change_token
         clock_ns = await self._source.clock_ns()
         self._last_query = self._clock.monotonic()
         before = upper_bound(clock_ns, self._policy.window)
@@ -151,6 +156,13 @@ class PollStage(Generic[P]):
         kept = token if complete else self._publish.progress(self._model).change_token
         await self._publish.commit(reservation, read, kept, last=True)
         return read
+
+    def _has_settled(self, token: str) -> bool:
+        # What moved the token within the settle delay is not read by this poll: were the token
+        # kept, the next polls would take those rows for read.
+        seen, since = self._token_since
+        age = self._clock.monotonic() - since
+        return token == seen and age >= self._policy.window.settle_delay_seconds
 
     def _query_is_due(self) -> bool:
         # A model with GETDATE() changes by itself, without a change of its tables. After a start
