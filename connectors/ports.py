@@ -162,10 +162,14 @@ class Schemas(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """Partitions that are now ours: where reading starts and where their log ends right now."""
+    """Partitions that are now ours: where reading starts and where their log ends right now.
+
+    `topic_partitions` is how many the topic has, ours and others'; 0 when that is not known.
+    """
 
     starts: Mapping[Partition, int]
     ends: Mapping[Partition, int]
+    topic_partitions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 from tests.brokers import RunBroker, refusal, run_broker, unproved
 from tests.stand_ins import StandIn, run_stand_in, run_warehouse
 
+GIVEN_UP_SOCKET = r"Exception ignored in. <socket\.socket .*\(.0\.0\.0\.0."
 _RUN_BROKER = pytest.StashKey[RunBroker]()
 
 
@@ -22,8 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     for harmless in (
         "ignore:(read|open)_text is deprecated:DeprecationWarning",
-        r"ignore:Exception ignored in. <socket\.socket .*\(.0\.0\.0\.0.:"
-        "pytest.PytestUnraisableExceptionWarning",
+        f"ignore:{GIVEN_UP_SOCKET}:pytest.PytestUnraisableExceptionWarning",
     ):
         config.addinivalue_line("filterwarnings", harmless)
 

@@ -194,6 +194,7 @@ class KafkaGroupConsumer:
             Assigned(
                 {_partition(p): offset for p, offset in starts.items()},
                 {_partition(p): offset for p, offset in ends.items()},
+                len(consumer.partitions_for_topic(self._policy.topic) or ()),
             )
         )
 

@@ -1,6 +1,5 @@
 """What the contract tests of the sandbox warehouse share: starting it, logging in, asking it."""
 
-# ruff: noqa: S608 (the SQL is made of constants)
 from __future__ import annotations
 
 import contextlib

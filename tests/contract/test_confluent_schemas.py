@@ -130,10 +130,12 @@ async def test_an_answer_of_another_kind_is_no_id(status: int, expected: type[Ex
         headers = {"Location": "/elsewhere"} if status == 302 else {}
         return web.Response(status=status, text="<html>secret</html>", headers=headers)
 
-    async with _server(answer) as url:
-        async with closed_after(ConfluentSchemas(url, "user", "pass")) as schemas:
-            with pytest.raises(expected) as caught:
-                await schemas.register("s", schema("G"))
+    async with (
+        _server(answer) as url,
+        closed_after(ConfluentSchemas(url, "user", "pass")) as schemas,
+    ):
+        with pytest.raises(expected) as caught:
+            await schemas.register("s", schema("G"))
 
     assert "secret" not in str(caught.value)
     assert "pass" not in str(caught.value)

@@ -62,7 +62,7 @@ async def test_a_failed_call_is_named_by_what_must_be_done(
 
 
 async def test_a_redirect_is_never_followed(project: Project) -> None:
-    """aiohttp would hand the API key to wherever it points: the journal has one call."""
+    """The API key would go along to wherever it points: the journal has one call."""
     project.order("redirect", endpoint=BULK)
     project.order("redirect", endpoint="/api/lists")
     users = project.users("update")

@@ -110,11 +110,14 @@ async def test_a_record_above_the_limit_is_too_large(
 
 async def test_a_missing_topic_is_not_made_up(
     kafka_bootstrap: str,
+    kafka_kind: str,
     producer: KafkaChangeProducer,
     topic_prefix: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing is sent and no topic appears; once it is there, the same call works."""
+    if kafka_kind == "embedded":
+        pytest.skip("the stand-in makes up every topic it is asked for")
     monkeypatch.setattr("connectors.kafka.producer.REQUEST_TIMEOUT_MS", 1_500)
     topic = f"{topic_prefix}model"
     with pytest.raises(RetryableError):

@@ -1,6 +1,5 @@
 """The sandbox warehouse, asked by the real connector, answers as Snowflake does."""
 
-# ruff: noqa: S608 (the SQL is made of constants)
 from __future__ import annotations
 
 import datetime as dt

@@ -1,6 +1,5 @@
 """The sandbox warehouse changes its table, fails and restarts as a worker must survive it."""
 
-# ruff: noqa: S608 (the SQL is made of constants)
 from __future__ import annotations
 
 import threading

@@ -38,11 +38,12 @@ def _no_fault_stays(warehouse: StandIn) -> Iterator[None]:
 
 async def test_a_wrong_password_is_said_in_our_words(warehouse: StandIn) -> None:
     """Not tried again, and neither the password nor Snowflake's own text is in the sentence."""
-    wrong = options(warehouse, password="not-it")  # noqa: S106  # not a secret
+    wrong = options(warehouse, password="not-it")
     async with closed_after(SnowflakeSource(wrong)) as source:
-        for _ in range(2):
-            with pytest.raises(ConfigurationError, match="refused the login") as caught:
-                await source.clock_ns()
+        with pytest.raises(ConfigurationError, match="refused the login"):
+            await source.clock_ns()
+        with pytest.raises(ConfigurationError, match="refused the login") as caught:
+            await source.clock_ns()
 
     assert "check user, role and key" in str(caught.value)
     for theirs in ("not-it", "Incorrect", "specified"):
@@ -72,7 +73,7 @@ async def test_a_warehouse_that_is_away_is_found_out_in_bounded_time(
 async def test_a_missing_table_is_a_persons_job(source: SnowflakeSource) -> None:
     """Said with what to check and a query id; the text of the statement is not repeated."""
     model = contacts("SELECT 'private@x.com' AS DIM_MARKETING_CONTACT_ID, * FROM NO_SUCH_TABLE")
-    with pytest.raises(ConfigurationError, match="contacts.*its objects exist") as caught:
+    with pytest.raises(ConfigurationError, match=r"contacts.*its objects exist") as caught:
         await source.describe(model)
     with pytest.raises(ConfigurationError):
         await source.missing_values(model)
@@ -130,21 +131,20 @@ async def test_a_login_that_expires_between_windows_loses_nothing(
     assert expected == await _count(source, window)
 
 
-@pytest.mark.parametrize("fault", ["cut_result", "chunk_503"])
 async def test_a_result_that_breaks_off_is_an_error_and_not_an_end(
-    source: SnowflakeSource, warehouse: StandIn, fault: str
+    source: SnowflakeSource, warehouse: StandIn
 ) -> None:
     """Pages before the break may have come; the rest is never taken for the end of the result."""
     columns = await source.describe(MODEL)
     window = Window(MODEL, columns, None, None, 100_000)
     expected = await _count(source, window)
     assert expected > 3 * CHUNK_ROWS
-    warehouse.ask("faults", {fault: 1_000})
+    warehouse.ask("faults", {"cut_result": 1_000})
 
     with pytest.raises(RetryableError, match="reading model contacts"):
         await _count(source, window)
 
-    warehouse.ask("faults", {fault: 0})
+    warehouse.ask("faults", {"cut_result": 0})
     assert expected == await _count(source, window)
 
 

@@ -20,6 +20,8 @@ from tests.topics import create_topic, ends, send, wait_until
 pytestmark = pytest.mark.kafka
 
 _BASE_MS = 1_700_000_000_000
+# Times that old are beyond the default retention: the broker would drop the records.
+_KEPT = {"retention.ms": "-1"}
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_a_record_comes_back_as_it_was_sent(
 ) -> None:
     """Key, value, tombstone, headers in order (a name twice) and time survive the round trip."""
     partition = Partition(f"{topic_prefix}round", 0)
-    create_topic(kafka_bootstrap, partition.topic)
+    create_topic(kafka_bootstrap, partition.topic, configs=_KEPT)
     headers = [("op", b"upsert"), ("row_hash", b"\x00\xff"), ("op", b"again")]
 
     sent = [
@@ -131,7 +133,7 @@ def test_offsets_by_end_and_by_time_are_exact(
 ) -> None:
     """Consumer lag and replays by time count single records, not batches."""
     partition = Partition(f"{topic_prefix}times", 0)
-    create_topic(kafka_bootstrap, partition.topic)
+    create_topic(kafka_bootstrap, partition.topic, configs=_KEPT)
     for second in range(30):
         producer.send(partition.topic, value=b"x", timestamp_ms=_BASE_MS + second * 1000)
     producer.flush()

@@ -62,7 +62,7 @@ async def test_a_sync_that_is_delivering_is_left_alone(
     async with closed_after(parts.consumer(SYNC, 1.0)) as member:
         while not [e for e in await member.poll(0.2) if isinstance(e, Assigned)]:
             pass
-        with pytest.raises(ConfigurationError, match="1 deliver processes.*stop them first"):
+        with pytest.raises(ConfigurationError, match=r"1 deliver processes.*stop them first"):
             await replay(parts, SYNC, None, dry_run=dry_run)
 
     assert [10, 10] == sorted((await _start(parts)).values())

@@ -128,6 +128,8 @@ class Meter:
         freshness = self.metrics.freshness.labels(sync)
         for changed_at in changed_at_ns:
             freshness.observe(max(0.0, now - changed_at / 1e9))
+        if changed_at_ns:
+            self.counts["freshness_ms"] = int(max(0.0, now - changed_at_ns[-1] / 1e9) * 1000)
 
     def deliver_error(self, sync: str, kind: str) -> None:
         self.metrics.errors.labels("deliver", sync, kind).inc()

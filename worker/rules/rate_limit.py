@@ -29,6 +29,7 @@ class RateLimit:
         self._policy = policy
         self._due = now
         self._factor = 1.0
+        self._owned = 1.0
         self._factor_since = now
 
     def ask(self, now: float) -> float:
@@ -47,10 +48,15 @@ class RateLimit:
         self._factor = max(self._policy.smallest_factor, self._factor / 2)
         self._factor_since = now + pause
 
+    def owns(self, share: float) -> None:
+        """Take only this share of the rate: other processes have the rest."""
+        # Without a partition there is nothing to send; the floor only keeps the pace finite.
+        self._owned = max(share, 0.01)
+
     @property
     def rate(self) -> float:
         """Calls a second we allow ourselves right now."""
-        return self._policy.calls_per_second * self._policy.share * self._factor
+        return self._policy.calls_per_second * self._policy.share * self._owned * self._factor
 
     def _climb(self, now: float) -> None:
         # From any factor back to 1 within recovery_seconds, a tenth of the way at a time.

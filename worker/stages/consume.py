@@ -27,6 +27,7 @@ class Deliverer(Protocol):
 
     def assigned(self, partition: Partition, tracker: OffsetTracker, *, hold: bool) -> None: ...
     def release(self, partition: Partition) -> None: ...
+    def owns(self, share: float) -> None: ...
     async def accept(self, messages: Sequence[Message], tracker: OffsetTracker) -> None: ...
     async def let_go(self, partitions: frozenset[Partition], within_seconds: float) -> None: ...
 
@@ -92,6 +93,7 @@ class ConsumeStage:
         self._moved_at: dict[Partition, float] = {}
         self._next_commit = 0.0
         self._next_lag = 0.0
+        self._topic_partitions = 0
         self._behind = -1  # not looked at yet
 
     @property
@@ -158,13 +160,18 @@ class ConsumeStage:
         match event:
             case Messages(partition, messages):
                 await self._accept(partition, messages)
-            case Assigned(starts, ends):
+            case Assigned(starts, ends, topic_partitions):
+                self._topic_partitions = topic_partitions
                 for partition, start in starts.items():
                     self._assign(partition, start, ends[partition])
             case Revoked(partitions, lost):
                 await self._revoke(consumer, partitions, lost=lost)
             case _ as never:
                 assert_never(never)
+        # Each process may send in proportion to its partitions: the sum is the limit, and nobody
+        # has to talk about it.
+        if self._topic_partitions:
+            self._deliver.owns(len(self._trackers) / self._topic_partitions)
         self._meter.assigned_partitions(self._sync, len(self._trackers))
 
     def _assign(self, partition: Partition, start: int, end: int) -> None:

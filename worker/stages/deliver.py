@@ -55,6 +55,7 @@ class Sender(Protocol):
     """The next stage, as deliver sees it."""
 
     async def permit(self) -> None: ...
+    def owns(self, share: float) -> None: ...
     async def settle(
         self, batch: list[Entry], keep_ours: Callable[[list[Entry]], list[Entry]]
     ) -> Sequence[Settlement]: ...
@@ -127,6 +128,10 @@ class DeliverStage:
         """Send what was held."""
         self._batcher.release(partition)
         self._news.set()
+
+    def owns(self, share: float) -> None:
+        """Send at most this share of the sync's rate: the rest is other processes'."""
+        self._send.owns(share)
 
     async def accept(self, messages: Sequence[Message], tracker: OffsetTracker) -> None:
         """Take messages in; those that can't be sent have their outcome when this returns.

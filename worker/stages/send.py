@@ -79,6 +79,11 @@ class SendStage:
                 await self._persist.pause(wait)
             self._meter.rate(self._sync, self._rate.rate)
 
+    def owns(self, share: float) -> None:
+        """Take this share of the rate from now on."""
+        self._rate.owns(share)
+        self._meter.rate(self._sync, self._rate.rate)
+
     async def settle(self, batch: list[Entry], keep_ours: KeepOurs) -> list[Settled]:
         """Return a verdict for each row of the batch that stays ours; one call is permitted.
 

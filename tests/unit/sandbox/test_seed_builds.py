@@ -1,6 +1,5 @@
 """A daily build and a trickle change what they say, and nothing else."""
 
-# ruff: noqa: S608 (the SQL is made of constants)
 from __future__ import annotations
 
 import datetime as dt

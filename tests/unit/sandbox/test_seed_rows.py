@@ -1,6 +1,5 @@
 """The seeded table has the user's shape: its columns, its shares, its traps."""
 
-# ruff: noqa: S608 (the SQL is made of constants)
 from __future__ import annotations
 
 import datetime as dt
