@@ -32,7 +32,8 @@ def _reference(value: object) -> object:
     return value
 
 
-def _seconds(value: object) -> object:
+def parse_seconds(value: object) -> object:
+    """Return the seconds of an interval that is written as text."""
     return parse_interval(value) if isinstance(value, str) else value
 
 
@@ -54,7 +55,7 @@ def _list(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Name = Annotated[str, AfterValidator(_name)]
 Options = Annotated[dict[str, Any], AfterValidator(_no_literal_secret)]

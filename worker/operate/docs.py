@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.records import RejectReason, SkipReason
 from worker.config import syncs
+from worker.config.secrets import SecretRef
 from worker.config.settings import Settings
 from worker.observe.metrics import Metrics
 
@@ -52,16 +53,42 @@ def _settings() -> Iterator[str]:
         yield ""
 
 
+_WORDS: dict[object, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "yes or no",
+    Path: "path",
+    SecretRef: "secret",
+    type(None): "nothing",
+}
+
+
 def _type(field: FieldInfo) -> str:
-    shown = str(field.annotation).replace("typing.", "").replace("worker.config.secrets.", "")
-    if shown.startswith("<class '"):
-        shown = shown.removeprefix("<class '").removesuffix("'>").rsplit(".", 1)[-1]
-    shown = shown.replace("worker.config.syncs.", "").replace("|", "or").replace("NoneType", "None")
-    return f"`{shown}`"
+    if any(getattr(m, "func", None) is syncs.parse_seconds for m in field.metadata):
+        return "interval"
+    return _words(field.annotation)
+
+
+def _words(annotation: object) -> str:
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _words(inside[0])
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in inside)
+    if origin is list:
+        return f"list of {_words(inside[0])}"
+    if origin is dict:
+        return "map"
+    if inside:  # a union, however it is written
+        return " or ".join(_words(one) for one in inside if one is not type(None))
+    return _WORDS.get(annotation, "section")
 
 
 def _default(field: FieldInfo) -> str:
-    return "needed" if field.is_required() else f"`{field.default}`"
+    if field.is_required():
+        return "needed"
+    return "" if field.default in (None, [], {}) else f"`{field.default}`"
 
 
 def _metrics() -> Iterator[str]:
