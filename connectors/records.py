@@ -77,11 +77,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a window, oldest first. `watermarks[i]` is the watermark text of `rows[i]`."""
+    """Some rows of a window, oldest first.
+
+    `watermarks[i]` is the watermark of `rows[i]` in nanoseconds since 1970 UTC.
+    """
 
     columns: tuple[Column, ...]
     rows: Sequence[tuple[object, ...]]
-    watermarks: Sequence[str | None]
+    watermarks: Sequence[int]
 
 
 Operation = Literal["upsert", "delete"]

@@ -17,7 +17,7 @@ from connectors.records import (
     Page,
     Window,
 )
-from worker.rules.window import NS, to_text
+from worker.rules.window import NS, to_ns, to_text
 
 NOON_NS = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * NS
 COLUMNS = (
@@ -46,6 +46,7 @@ class Outside:
         self.schemas: dict[int, str] = {}
         self.windows: list[Window] = []
         self.returned: set[str] = set()
+        self.followed: list[int] = []
         self.tokens_asked = 0
         self.steps = 0
         self.crash_at = -1
@@ -104,7 +105,7 @@ class FakeSource:
         for start in range(0, len(found), self._page_rows):
             part = found[start : start + self._page_rows]
             values = [(key, name, _moment(mark)) for mark, key, name in part]
-            yield Page(outside.columns, values, [mark for mark, _, _ in part])
+            yield Page(outside.columns, values, [to_ns(mark) for mark, _, _ in part])
             outside.step()
 
     async def close(self) -> None:
@@ -112,7 +113,7 @@ class FakeSource:
 
 
 class FakeProducer:
-    """The Producer port; `foreign` says that another writer's record came in between."""
+    """The Producer port over the topic."""
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
@@ -143,6 +144,7 @@ class FakeModelLog:
     ) -> AsyncIterator[tuple[Sequence[KnownRow], Mapping[int, int]]]:
         first = start.get(0, 0)
         rows = [KnownRow(one.key, one.row_hash) for one in self._outside.topic[first:]]
+        self._outside.followed.append(len(rows))
         yield rows, {0: len(self._outside.topic)}
 
     async def close(self) -> None:

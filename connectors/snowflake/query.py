@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from connectors.errors import ConfigurationError
 from connectors.records import Column, ColumnType, Model, Window
 
-WATERMARK_TEXT = "_HIGHTIDE_WATERMARK"
+WATERMARK_NS = "_HIGHTIDE_WATERMARK"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _TOKEN_OBJECT = re.compile(r"[A-Za-z0-9_$\".]+")
-_FORMAT = "YYYY-MM-DD HH24:MI:SS.FF9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,8 @@ def read(window: Window) -> Statement:
         conditions.append(f"m.{watermark} < {cast}")
         binds.append(window.before + suffix)
     where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
-    utc = f"CONVERT_TIMEZONE('UTC', m.{watermark})" if suffix else f"m.{watermark}"
     sql = (
-        f"SELECT m.*, TO_VARCHAR({utc}, '{_FORMAT}') AS {WATERMARK_TEXT}\n"
+        f"SELECT m.*, DATE_PART(EPOCH_NANOSECOND, m.{watermark}) AS {WATERMARK_NS}\n"
         f"FROM (\n{_body(model)}\n) m\n"
         f"{where}"
         f"ORDER BY m.{watermark}, m.{key} LIMIT {int(window.limit)}"

@@ -116,7 +116,7 @@ class SnowflakeSource:
         cursor = await self._run(doing, lambda: self._execute(statement))
         try:
             while rows := await self._run(doing, lambda: cursor.fetchmany(PAGE_ROWS)):
-                watermarks = [row[-1] for row in rows]
+                watermarks = [int(row[-1]) for row in rows]
                 yield Page(window.columns, [row[:-1] for row in rows], watermarks)
         finally:
             with contextlib.suppress(Exception):

@@ -40,7 +40,7 @@ async def test_the_assignment_says_where_reading_starts_and_where_the_log_ends(
     events = await events_until(members.join(), messages(12))
 
     zero, one = members.partitions(2)
-    assert events[0] == Assigned({zero: 0, one: 0}, {zero: 6, one: 6})
+    assert events[0] == Assigned({zero: 0, one: 0}, {zero: 6, one: 6}, 2)
     assert {zero: list(range(6)), one: list(range(6))} == offsets(events)
 
 

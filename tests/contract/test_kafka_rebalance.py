@@ -53,7 +53,7 @@ async def test_a_revocation_waits_for_the_release_and_commits_what_it_says(
     later = asyncio.create_task(events_until(first, lambda _: False, seconds=1))
     taken = await events_until(second, messages(6))
     [new] = assigned(taken)
-    assert new == Assigned(dict.fromkeys(gone.partitions, 7), dict.fromkeys(gone.partitions, 10))
+    assert new == Assigned(dict.fromkeys(gone.partitions, 7), dict.fromkeys(gone.partitions, 10), 4)
     assert {p: [7, 8, 9] for p in gone.partitions} == offsets(taken)
     with pytest.raises(AssertionError, match=r"\[\]$"):
         await later  # the one that kept two partitions was told nothing more

@@ -15,7 +15,7 @@ from worker.rules.backoff import BackoffPolicy, backoff_seconds
 from worker.rules.fingerprint import key_text
 from worker.rules.ledger import Progress, Reservation
 from worker.rules.schedule import next_poll
-from worker.rules.window import WindowPolicy, start_of_poll, upper_bound
+from worker.rules.window import WindowPolicy, start_of_poll, to_text, upper_bound
 
 P = TypeVar("P")
 
@@ -145,7 +145,7 @@ class PollStage(Generic[P]):
         key = [c.name for c in window.columns].index(self._model.primary_key)
         async for page in self._source.read(window):
             await self._publish.add(reservation, prepared, page)
-            read = Position(str(page.watermarks[-1]), key_text(page.rows[-1][key]))
+            read = Position(to_text(page.watermarks[-1]), key_text(page.rows[-1][key]))
             if self._clock.stopping():
                 break
             if reservation.rows_since_commit >= self._policy.window.commit_rows:

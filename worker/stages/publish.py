@@ -22,7 +22,6 @@ from worker.rules.drift import retyped_columns
 from worker.rules.fingerprint import key_text, row_hasher
 from worker.rules.ledger import Progress, Reservation
 from worker.rules.mqr import key_hashes
-from worker.rules.window import to_ns
 
 
 class Account(Protocol):
@@ -161,7 +160,7 @@ class PublishStage:
                 value,
                 _partition_hash(page.rows[i][prepared.partition_index], keys[i]),
                 hashes[i],
-                to_ns(str(page.watermarks[i])),
+                page.watermarks[i],
             )
             for i, value in zip(chosen, values, strict=True)
         ]

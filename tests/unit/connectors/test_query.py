@@ -21,8 +21,7 @@ def test_a_window_is_one_statement_with_bound_values() -> None:
     statement = query.read(WINDOW)
 
     assert (
-        "SELECT m.*, TO_VARCHAR(CONVERT_TIMEZONE('UTC', m.\"CHANGED\"), "
-        "'YYYY-MM-DD HH24:MI:SS.FF9') AS _HIGHTIDE_WATERMARK\n"
+        'SELECT m.*, DATE_PART(EPOCH_NANOSECOND, m."CHANGED") AS _HIGHTIDE_WATERMARK\n'
         "FROM (\nSELECT * FROM T -- all\n) m\n"
         'WHERE m."CHANGED" >= CAST(? AS TIMESTAMP_TZ(9)) AND '
         '(m."CHANGED" > CAST(? AS TIMESTAMP_TZ(9)) OR m."ID" > ?) AND '

@@ -61,6 +61,7 @@ async def test_waiting_rows_of_a_revoked_partition_are_given_back() -> None:
         await turns()
         await desk.accept(theirs, message("B", 1, 0, P1), message("C", 1, 1, P1))
         await desk.deliver.let_go(frozenset({P1}), 0.0)
+        assert 2 == desk.meter.rows["given_back"], "at once, not when their turn would come"
         desk.destination.let_through()
         await turns()
 

@@ -15,7 +15,7 @@ from connectors.errors import ConfigurationError
 from connectors.records import Page
 from tests.fakes_polling import COLUMNS, NOON_NS, PEOPLE, CrashError, Outside
 from tests.unit.stages.polling_desk import TOPIC, Process
-from worker.rules.window import NS, to_text
+from worker.rules.window import NS
 
 KEYS = tuple("abcdefghij")
 
@@ -148,7 +148,7 @@ async def test_a_key_that_stands_twice_in_a_page_is_said(tmp_path: Path) -> None
     assert reservation is not None
     noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
     rows = [("a", "one", noon), ("b", "one", noon), ("a", "two", noon)]
-    await made.publish.add(reservation, prepared, Page(COLUMNS, rows, [to_text(NOON_NS)] * 3))
+    await made.publish.add(reservation, prepared, Page(COLUMNS, rows, [NOON_NS] * 3))
     made.close()
 
     assert (1, True) == (made.meter.duplicates, "two" in outside.newest()["a"])
@@ -161,7 +161,7 @@ async def test_a_row_without_a_key_stops_the_model(tmp_path: Path) -> None:
     prepared = await made.publish.prepare(PEOPLE, TOPIC, COLUMNS)
     reservation = await made.publish.reserve(prepared, NOON_NS, 10)
     assert reservation is not None
-    page = Page(COLUMNS, [("a", "x", None), (None, "x", None)], [to_text(NOON_NS)] * 2)
+    page = Page(COLUMNS, [("a", "x", None), (None, "x", None)], [NOON_NS] * 2)
     with pytest.raises(ConfigurationError, match="primary key ID is NULL"):
         await made.publish.add(reservation, prepared, page)
     made.close()
@@ -180,3 +180,21 @@ async def test_rows_of_one_profile_share_a_partition(tmp_path: Path) -> None:
 
     assert hashes[b"a"] == hashes[b"b"] == zlib.crc32(b"user-1")
     assert hashes[b"c"] == zlib.crc32(b"user-2")
+
+
+async def test_the_topic_is_read_only_for_what_others_wrote(tmp_path: Path) -> None:
+    """What we published ourselves the index knows; behind a gap it reads on from the gap."""
+    outside = Outside()
+    outside.write("one", *KEYS)
+    outside.clock_ns += NS
+    await poll(outside, tmp_path)
+    outside.write("two", "a")
+    outside.clock_ns += NS
+    await poll(outside, tmp_path)
+    assert [] == outside.followed
+    outside.topic.append(outside.topic[0])
+    outside.write("three", "b")
+    outside.clock_ns += NS
+    await poll(outside, tmp_path)
+
+    assert [1] == outside.followed
