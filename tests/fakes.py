@@ -54,6 +54,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.seconds
 
+    async def breathe(self) -> None:
+        await asyncio.sleep(0)  # noqa: TID251  # not a wait
+
     async def sleep(self, seconds: float) -> None:
         if not self._stopping:
             self.slept.append(seconds)

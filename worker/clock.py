@@ -26,6 +26,10 @@ class Clock(Protocol):
         """Wait; return early, without an error, as soon as the process is asked to stop."""
         ...
 
+    async def breathe(self) -> None:
+        """Let everything else that is ready run first; long loops call it every few rows."""
+        ...
+
     def stopping(self) -> bool:
         """Whether the process has been asked to stop."""
         ...
@@ -50,6 +54,9 @@ class SystemClock:
             await asyncio.wait_for(self._stop.wait(), timeout=max(0.0, seconds))
         except TimeoutError:
             return
+
+    async def breathe(self) -> None:
+        await asyncio.sleep(0)  # noqa: TID251  # not a wait
 
     def stopping(self) -> bool:
         return self._stop.is_set()

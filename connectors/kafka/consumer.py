@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class KafkaGroupConsumer:
         self._policy = policy
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[ConsumerEvent | Exception] = asyncio.Queue()
+        # What is on its way to the loop counts too: a loop that is busy must not be flooded.
+        self._waiting: deque[None] = deque()
         self._commands: queue.SimpleQueue[tuple[Callable[[Any], Any], Future[Any]]] = (
             queue.SimpleQueue()
         )
@@ -78,6 +81,8 @@ class KafkaGroupConsumer:
         found = [first]
         while not self._events.empty():
             found.append(self._events.get_nowait())
+        for _ in found:
+            self._waiting.popleft()
         for event in found:
             if isinstance(event, Exception):
                 raise event
@@ -164,7 +169,7 @@ class KafkaGroupConsumer:
     def _round(self, consumer: Any) -> None:
         self._run_commands(consumer)
         ours = consumer.assignment()
-        full = self._events.qsize() >= self._policy.max_waiting_events
+        full = len(self._waiting) >= self._policy.max_waiting_events
         unwanted = {p for p in ours if full or _partition(p) in self._paused}
         if resumed := consumer.paused() - unwanted:
             consumer.resume(*resumed)
@@ -221,6 +226,7 @@ class KafkaGroupConsumer:
 
     def _put(self, event: ConsumerEvent | Exception) -> None:
         if not self._loop.is_closed():
+            self._waiting.append(None)
             self._loop.call_soon_threadsafe(self._events.put_nowait, event)
 
     # --- below: kafka-python's IO thread -------------------------------------------------------

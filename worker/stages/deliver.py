@@ -31,6 +31,8 @@ from worker.rules.outcomes import DeadLetterLimit, RejectShare
 
 T = TypeVar("T")
 
+ROWS_PER_BREATH = 32
+
 
 class Interpreter(Protocol):
     """Turns messages into items."""
@@ -142,7 +144,11 @@ class DeliverStage:
         with contextlib.suppress(StoppingError):
             await self._persist.until_done(lambda: self._interpret.learn(messages))
             settled: list[tuple[Message, Skipped | Rejected]] = []
-            for message in messages:
+            for number, message in enumerate(messages):
+                # A call that is due must not wait until 500 rows are decoded: calls that leave in
+                # a bunch would be too many for one second.
+                if number % ROWS_PER_BREATH == 0:
+                    await self._clock.breathe()
                 item = self._interpret.item(message)
                 if isinstance(item, Item):
                     self._batcher.add(self._entry(item, message, tracker))
