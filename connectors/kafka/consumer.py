@@ -27,7 +27,7 @@ from connectors.kafka.mended import mend_before_poll
 from connectors.ports import Assigned, ConsumerEvent, Messages, Revoked
 from connectors.records import Message, Partition
 
-POLL_MS = 100
+POLL_MS = 25
 CLOSE_MS = 5_000
 
 

@@ -101,7 +101,7 @@ class ModelConfig(_Strict):
         default=30.0, description="how far behind Snowflake's clock a poll stops reading (30s)"
     )
     forced_poll: Seconds = Field(
-        default=86_400.0, description="query at least this often though no token moved (24h)"
+        default=21_600.0, description="query at least this often though no token moved (6h)"
     )
     max_rows_per_query: int = Field(
         default=500_000, ge=1, description="most rows one statement returns"

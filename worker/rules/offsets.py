@@ -17,12 +17,15 @@ class OffsetTracker:
     def __init__(self, start: int) -> None:
         self._open: deque[int] = deque()
         self._acked: set[int] = set()
+        self._unsaved: deque[int] = deque()
         self._next = start
         self._committable = start
 
     def consumed(self, offsets: Iterable[int]) -> None:
         """Note messages handed to us, in offset order."""
+        offsets = list(offsets)
         self._open.extend(offsets)
+        self._unsaved.extend(offsets)
         if self._open:
             self._next = self._open[-1] + 1
 
@@ -33,6 +36,16 @@ class OffsetTracker:
             head = self._open.popleft()
             self._acked.discard(head)
             self._committable = head + 1
+
+    def saved(self, offset: int) -> None:
+        """Note that the group holds this offset: a crash reads nothing below it again."""
+        while self._unsaved and self._unsaved[0] < offset:
+            self._unsaved.popleft()
+
+    @property
+    def unsaved(self) -> int:
+        """Messages that a crash would make somebody read again."""
+        return len(self._unsaved)
 
     @property
     def committable(self) -> int:

@@ -89,12 +89,17 @@ class ConsumeStage:
         self._meter = meter
         self._trackers: dict[Partition, OffsetTracker] = {}
         self._held: dict[Partition, _Held] = {}
+        self._surplus: dict[Partition, list[Message]] = {}
         self._committed: dict[Partition, int] = {}
         self._moved_at: dict[Partition, float] = {}
         self._next_commit = 0.0
         self._next_lag = 0.0
         self._topic_partitions = 0
         self._behind = -1  # not looked at yet
+
+    @property
+    def _window(self) -> int:
+        return self._policy.max_in_flight_rows + self._policy.slack_rows
 
     @property
     def in_flight(self) -> int:
@@ -132,10 +137,13 @@ class ConsumeStage:
     async def _round(self, consumer: Consumer) -> None:
         for event in await consumer.poll(timeout_seconds=0.1):
             await self._handle(consumer, event)
-        consumer.pause(frozenset(p for p, t in self._trackers.items() if self._is_full(p, t)))
+        for partition in list(self._surplus):
+            await self._accept(partition, ())
+        full = frozenset(p for p, t in self._trackers.items() if self._is_full(p, t))
+        consumer.pause(full)
         self._meter.in_flight(self._sync, self.in_flight)
         now = self._clock.monotonic()
-        if now >= self._next_commit:
+        if full or now >= self._next_commit:
             self._next_commit = now + self._policy.commit_seconds
             await self._commit(consumer)
         if now >= self._next_lag:
@@ -179,14 +187,22 @@ class ConsumeStage:
         self._trackers[partition] = tracker
         hold = start < end
         if hold:
-            window = self._policy.max_in_flight_rows + self._policy.slack_rows
-            self._held[partition] = _Held(end, window)
+            self._held[partition] = _Held(end, self._window)
         self._deliver.assigned(partition, tracker, hold=hold)
 
     async def _accept(self, partition: Partition, messages: Sequence[Message]) -> None:
         tracker = self._trackers.get(partition)
         if tracker is None:
             return  # revoked while these were on their way: their next owner reads them
+        # No more than a hold covers may be read again after a crash: what came beyond waits here
+        # until offsets are saved, also while one call behind the others is tried for ever.
+        waiting = [*self._surplus.pop(partition, ()), *messages]
+        room = self._window - tracker.unsaved
+        messages, surplus = waiting[:room], waiting[room:]
+        if surplus:
+            self._surplus[partition] = surplus
+        if not messages:
+            return
         tracker.consumed(message.offset for message in messages)
         self._meter.consumed(self._sync, len(messages))
         await self._deliver.accept(messages, tracker)
@@ -201,7 +217,7 @@ class ConsumeStage:
         # A held partition must be read on to the end of its window, or it would wait for ever.
         if partition in self._held:
             return False
-        return tracker.in_flight >= self._policy.max_in_flight_rows
+        return tracker.unsaved >= self._policy.max_in_flight_rows
 
     async def _revoke(
         self, consumer: Consumer, partitions: frozenset[Partition], *, lost: bool
@@ -220,6 +236,7 @@ class ConsumeStage:
         for partition in partitions:
             self._trackers.pop(partition, None)
             self._held.pop(partition, None)
+            self._surplus.pop(partition, None)
             self._committed.pop(partition, None)
             self._moved_at.pop(partition, None)
 
@@ -238,6 +255,8 @@ class ConsumeStage:
             self._meter.consume_error(self._sync, error.kind)
         else:
             self._committed.update(grown)
+            for partition, offset in grown.items():
+                self._trackers[partition].saved(offset)
 
     async def _drain(self, consumer: Consumer) -> None:
         """Let calls that are out come back, save what they reached; take nothing new."""

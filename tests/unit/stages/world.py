@@ -81,7 +81,6 @@ class World:
         self.log: dict[Partition, list[Message]] = {p: [] for p in PARTITIONS}
         self.committed = dict.fromkeys(PARTITIONS, 0)
         self.profiles: dict[str, int] = {}
-        self.floor: dict[str, int] = {}
         self.done: set[tuple[Partition, int]] = set()
         self.letters = Letters(self)
         self.refusal: ConnectorError | None = None
@@ -125,8 +124,8 @@ class World:
         self.done.add((_partition_of(item.identity), version))
         if kind == "absent":
             return Skipped(SkipReason.ABSENT)
-        assert version >= self.floor.get(item.identity, -1), "an older version after a newer one"
-        self.floor[item.identity] = self.profiles[item.identity] = version
+        assert version >= self.profiles.get(item.identity, -1), "an older version after a newer one"
+        self.profiles[item.identity] = version
         return Delivered()
 
     def owner(self, partition: Partition) -> Member | None:
@@ -138,7 +137,6 @@ class World:
         start = member.position[partition] = self.committed[partition]
         event = Assigned({partition: start}, {partition: len(self.log[partition])})
         member.desk.consumer.tick(event)
-        self._forget_order(partition)
         self.run(turns())
 
     def fetch(self, partition: Partition, count: int) -> None:
@@ -163,15 +161,11 @@ class World:
         while not lost and len(member.desk.consumer.released) == released:
             self.answer_all(member)
         del member.position[partition]
-        self._forget_order(partition)
 
     def crash(self, number: int) -> None:
         """Kill a member; a new one takes its place with nothing assigned."""
-        partitions = list(self.members[number].position)
         self.run(self.members[number].crash())
         self.members[number] = Member(self)
-        for partition in partitions:
-            self._forget_order(partition)
         self.run(turns())
 
     def answer_all(self, member: Member) -> None:
@@ -182,10 +176,6 @@ class World:
     def heal(self) -> None:
         self.refusal = self.letters.failure = None
         self.run(turns())
-
-    def _forget_order(self, partition: Partition) -> None:
-        for identity in [i for i in self.floor if _partition_of(i) == partition]:
-            del self.floor[identity]
 
     # --- the laws --------------------------------------------------------------------------------
 
