@@ -46,6 +46,7 @@ class PersistStage:
         self._clock = clock
         self._dice = dice
         self._meter = meter
+        self._troubled: set[object] = set()
 
     async def until_done(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what `call` returns at last.
@@ -55,30 +56,43 @@ class PersistStage:
         rate limit. Raises StoppingError when the process stops first.
         """
         attempt = 0
-        while True:
-            try:
-                result = await call()
-            except ThrottledError as error:
-                self._failed(error.kind, "retrying", str(error))
-            except RetryableError as error:
-                attempt += 1
-                self._failed(error.kind, "retrying", str(error))
-                await self.pause(
-                    backoff_seconds(
-                        self._policy.backoff, attempt, self._dice, error.retry_after_seconds
-                    )
-                )
-            except ConfigurationError as error:
-                self._failed(error.kind, "stopped", str(error))
-                await self.probe_interval()
-            else:
+        me = object()
+        try:
+            while True:
+                try:
+                    return await call()
+                except (RetryableError, ConfigurationError) as error:
+                    self._troubled.add(me)
+                    attempt = await self._wait(error, attempt)
+        finally:
+            # Calls run side by side: one that works does not mean that the others do.
+            self._troubled.discard(me)
+            if not self._troubled and not self._clock.stopping():
                 self._meter.sync_state(self._sync, "running", "")
-                return result
+
+    async def _wait(self, error: RetryableError | ConfigurationError, attempt: int) -> int:
+        """Say what is wrong and wait as long as it asks for; return the attempts so far."""
+        self._meter.deliver_error(self._sync, error.kind)
+        if isinstance(error, ConfigurationError):
+            self._meter.sync_state(self._sync, "stopped", str(error))
+            await self.probe_interval()
+            return attempt
+        self._meter.sync_state(self._sync, "retrying", str(error))
+        if isinstance(error, ThrottledError):
+            return attempt
+        asked = error.retry_after_seconds
+        await self.pause(backoff_seconds(self._policy.backoff, attempt + 1, self._dice, asked))
+        return attempt + 1
 
     async def stopped(self, reason: str) -> None:
         """Say that a person must act, and wait one probe interval."""
+        me = object()
+        self._troubled.add(me)
         self._meter.sync_state(self._sync, "stopped", reason)
-        await self.probe_interval()
+        try:
+            await self.probe_interval()
+        finally:
+            self._troubled.discard(me)
 
     async def probe_interval(self) -> None:
         """Wait one probe interval."""
@@ -89,7 +103,3 @@ class PersistStage:
         await self._clock.sleep(seconds)
         if self._clock.stopping():
             raise StoppingError
-
-    def _failed(self, kind: str, state: str, reason: str) -> None:
-        self._meter.deliver_error(self._sync, kind)
-        self._meter.sync_state(self._sync, state, reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from connectors.errors import ConfigurationError, RetryableError, ThrottledError
@@ -87,3 +89,27 @@ async def test_the_state_says_what_is_wrong_and_when_it_is_over() -> None:
         ("stopped", "the key is revoked"),
         ("running", ""),
     ] == desk.meter.states
+
+
+async def test_a_call_that_works_does_not_hide_one_that_waits() -> None:
+    """The sync stays `stopped` while any of its calls waits for a person."""
+    desk = Desk()
+    refused = [ConfigurationError("the key is refused", kind="api_key")]
+
+    async def works() -> None:
+        return None
+
+    async def waits() -> None:
+        if refused:
+            raise refused.pop()
+
+    async def beside() -> None:
+        await desk.persist.until_done(works)
+        assert "stopped" == desk.meter.states[-1][0]
+
+    waiting = asyncio.create_task(desk.persist.until_done(waits))
+    await asyncio.sleep(0)  # noqa: TID251  # lets the first call fail
+    await beside()
+    await waiting
+
+    assert "running" == desk.meter.states[-1][0]
