@@ -12,6 +12,7 @@ which keeps the membership; the pause is set again on every round, since a rebal
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -63,6 +64,7 @@ class KafkaGroupConsumer:
         self._release = threading.Event()
         self._stop = threading.Event()
         self._over = threading.Event()
+        self._ended = asyncio.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"hightide-consumer-{policy.group}", daemon=True
         )
@@ -112,7 +114,8 @@ class KafkaGroupConsumer:
         """Leave the group; returns within seconds even when the broker is gone."""
         self._stop.set()
         self._release.set()
-        await asyncio.to_thread(self._thread.join, CLOSE_MS / 1000 + 5)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), CLOSE_MS / 1000 + 5)
 
     async def _command(self, doing: str, call: Callable[[Any], Any]) -> Any:
         future: Future[Any] = Future()
@@ -143,6 +146,8 @@ class KafkaGroupConsumer:
                     self._put(_as_ours(error, self._connection.where()))
             self._over.set()
             self._fail_commands()
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._ended.set)
 
     def _open(self) -> Any:
         policy = self._policy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -19,8 +18,9 @@ from worker.config.syncs import Config
 from worker.observe.health import HealthServer
 from worker.observe.meter import Meter
 
-DRAIN_DEADLINE_SECONDS = 22.0
-CLOSE_DEADLINE_SECONDS = 3.0
+# Together below 25 s, also when nothing outside answers any more.
+DRAIN_DEADLINE_SECONDS = 18.0
+CLOSE_DEADLINE_SECONDS = 2.0
 
 
 class Worker:
@@ -141,10 +141,12 @@ class Worker:
         closers: list[Close] = []
         for role in (self.poll, self.deliver):
             closers += role.closers if role is not None else []
-        for close in closers:
-            # With the broker gone a client may not close in time; nothing depends on it any more.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(close(), CLOSE_DEADLINE_SECONDS)
+        # With the broker gone a client may not close in time; nothing depends on it any more.
+        closing = [asyncio.ensure_future(close()) for close in closers]
+        if closing:
+            done, _ = await asyncio.wait(closing, timeout=CLOSE_DEADLINE_SECONDS)
+            for task in done:
+                self._note(task)
 
 
 async def serve(
