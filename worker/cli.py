@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Coroutine
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -62,6 +63,22 @@ def _load(config: Path | None) -> tuple[Config, Settings]:
     settings = load_settings()
     configure_logs(settings.log_level)
     return load_config(config or settings.config), settings
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if wanted:
+        typer.echo(version("hightide"))
+        raise typer.Exit
+
+
+@app.callback()
+def hightide(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version"),
+    ] = False,
+) -> None:
+    """Keeps Iterable equal to a Snowflake model, through a Kafka topic you own."""
 
 
 @app.command()
@@ -151,6 +168,7 @@ def baseline(
     config: ConfigOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Go on from the watermark")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Read everything again")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Accept a model whose SQL, key or watermark column was changed.
 
@@ -161,6 +179,10 @@ def baseline(
     loaded, settings = _load(config)
     action: Literal["keep", "restart"] = "keep" if keep else "restart"
     watermark = _run(set_baseline(Parts(loaded, settings), model, action))
+    if as_json:
+        value = None if watermark is None else watermark.value
+        typer.echo(json.dumps({"model": model, "watermark": value}))
+        return
     place = "the start" if watermark is None else watermark.value
     typer.echo(f"Model {model} goes on from {place}.")
 
