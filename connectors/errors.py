@@ -42,7 +42,9 @@ class ThrottledError(RetryableError):
 
 
 class TooLargeError(ConnectorError):
-    """The batch is larger than one call may be."""
+    """The batch, or a single record, is larger than one call may be."""
+
+    kind = "too_large"
 
 
 class RefusedError(ConnectorError):

@@ -59,6 +59,8 @@ class Producer(Protocol):
     async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> dict[int, range]:
         """Return once the broker holds every change: the offsets they got, by partition.
 
+        A partition whose offsets in that range are not all ours is left out.
+
         Raises RetryableError when that is not certain; the changes must then be sent again.
         """
         ...

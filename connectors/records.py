@@ -52,7 +52,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One SELECT on a source, with a primary key and a change column (the watermark)."""
+    """One SELECT on a source, with a primary key and a change column (the watermark).
+
+    `needed_columns` are those that its syncs map: without one of them nothing is published.
+    """
 
     name: str
     sql: str
@@ -62,6 +65,7 @@ class Model:
     partition_by: str | None = None
     ignore_changes_in: frozenset[str] = frozenset()
     change_tokens: tuple[str, ...] = ()
+    needed_columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

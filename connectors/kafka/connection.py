@@ -23,11 +23,15 @@ CONNECT_TIMEOUT_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """How to reach the cluster: bootstrap servers and kafka-python's own security options."""
+    """How to reach the cluster: bootstrap servers and kafka-python's own security options.
+
+    `secrets` gives further options, asked for with each new client: passwords rotate.
+    """
 
     bootstrap_servers: tuple[str, ...]
     security: Mapping[str, object] = field(default_factory=dict)
     client_id: str = "hightide"
+    secrets: Callable[[], Mapping[str, object]] = dict
 
     def options(self) -> dict[str, object]:
         """Return the keyword arguments every client takes."""
@@ -37,6 +41,7 @@ class KafkaConnection:
             "bootstrap_timeout_ms": CONNECT_TIMEOUT_MS,
             "reconnect_backoff_max_ms": 2_000,
             **self.security,
+            **self.secrets(),
         }
 
     def where(self) -> str:

@@ -241,6 +241,7 @@ class KafkaGroupConsumer:
         gone = frozenset(_partition(p) for p in partitions)
         if not gone:
             return
+        self._released = {}
         self._release.clear()
         self._put(Revoked(gone, lost=False))
         if self._stop.is_set() or not self._release.wait(self._policy.release_seconds):

@@ -15,6 +15,7 @@ from connectors.kafka.connection import (
     OwnedClient,
     build,
 )
+from connectors.kafka.topics import MAX_DEAD_LETTER_BYTES
 from connectors.records import Change
 
 # kafka-python's send() never blocks on memory, so the bytes without an ack are bounded here.
@@ -35,6 +36,7 @@ def new_producer(connection: KafkaConnection) -> Any:
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         delivery_timeout_ms=int(ACK_DEADLINE_SECONDS * 1000),
         max_block_ms=REQUEST_TIMEOUT_MS,
+        max_request_size=MAX_DEAD_LETTER_BYTES,
         allow_auto_create_topics=False,
         metrics_enabled=False,
     )
@@ -52,7 +54,10 @@ class KafkaChangeProducer:
         self._owned = owned_producer(connection, "producer")
 
     async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> dict[int, range]:
-        """Return the offsets by partition once the broker holds every change."""
+        """Return the offsets by partition once the broker holds every change.
+
+        A partition in which somebody else wrote in between is left out.
+        """
         return await self._owned.run(
             f"writing to {topic}", lambda client: _send(client, topic, changes, epoch)
         )
@@ -70,6 +75,7 @@ def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> dic
     unacked: deque[tuple[Any, int]] = deque()
     unacked_bytes = 0
     offsets: dict[int, range] = {}
+    sent: dict[int, int] = {}
     for change in changes:
         future = client.send(
             topic,
@@ -83,6 +89,8 @@ def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> dic
                 epoch_header,
             ],
         )
+        number = change.partition_hash % count
+        sent[number] = sent.get(number, 0) + 1
         size = len(change.key) + len(change.value or b"")
         unacked.append((future, size))
         unacked_bytes += size
@@ -90,7 +98,8 @@ def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> dic
             unacked_bytes -= _settle(unacked, offsets)
     while unacked:
         _settle(unacked, offsets)
-    return offsets
+    # Where somebody else wrote in between, the offsets are not ours alone.
+    return {n: found for n, found in offsets.items() if len(found) == sent[n]}
 
 
 def _settle(unacked: deque[tuple[Any, int]], offsets: dict[int, range]) -> int:

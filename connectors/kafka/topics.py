@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_DAY_MS = 24 * 3600 * 1000
+_HOUR_MS = 3600 * 1000
+_DAY_MS = 24 * _HOUR_MS
+
+# More than Iterable takes in one call; a dead letter has some headers more than its row.
+MAX_RECORD_BYTES = 4_000_000
+MAX_DEAD_LETTER_BYTES = MAX_RECORD_BYTES + 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,15 @@ def model_spec(name: str, partitions: int) -> Topic:
     return Topic(
         name,
         partitions,
-        {"cleanup.policy": "compact", "min.compaction.lag.ms": "0", "compression.type": "producer"},
+        {
+            "cleanup.policy": "compact",
+            # Kafka compacts closed segments only. By default they close after a week or a GB, and
+            # a replay would send every version of a profile before its newest.
+            "segment.ms": str(_HOUR_MS),
+            "max.compaction.lag.ms": str(_HOUR_MS),
+            "max.message.bytes": str(MAX_RECORD_BYTES),
+            "compression.type": "producer",
+        },
     )
 
 
@@ -65,4 +78,12 @@ def schemas_spec(name: str) -> Topic:
 
 def dead_letter_spec(name: str, partitions: int) -> Topic:
     """Dead letters are kept for 30 days."""
-    return Topic(name, partitions, {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS)})
+    return Topic(
+        name,
+        partitions,
+        {
+            "cleanup.policy": "delete",
+            "retention.ms": str(30 * _DAY_MS),
+            "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
+        },
+    )

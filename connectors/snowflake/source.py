@@ -15,7 +15,7 @@ os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 
 import snowflake.connector  # after the line above
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, RetryableError
 from connectors.records import Column, ColumnType, Model, Page, Window
 from connectors.snowflake import query
 from connectors.snowflake.failures import translate
@@ -66,8 +66,14 @@ _SESSION: Mapping[str, object] = {
 class SnowflakeSource:
     """Reads models from one Snowflake account. `options` go to the connector as they are."""
 
-    def __init__(self, options: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, object],
+        secrets: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
+        """`secrets` gives further options, asked for at each login: keys and passwords rotate."""
         self._options = options
+        self._secrets = secrets
         self._account = str(options.get("account") or options.get("connection_name") or "?")
         self._connection: Any = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hightide-snowflake")
@@ -115,6 +121,13 @@ class SnowflakeSource:
         doing = f"reading model {window.model.name}"
         cursor = await self._run(doing, lambda: self._execute(statement))
         try:
+            # The table may have been built anew since it was described, with other columns.
+            found = [_column(window.model, d) for d in cursor.description[:-1]]
+            if [_shape(c) for c in found] != [_shape(c) for c in window.columns]:
+                raise RetryableError(
+                    f"model {window.model.name} changed its columns while it was read",
+                    kind="columns_changed",
+                )
             while rows := await self._run(doing, lambda: cursor.fetchmany(PAGE_ROWS)):
                 watermarks = [int(row[-1]) for row in rows]
                 yield Page(window.columns, [row[:-1] for row in rows], watermarks)
@@ -144,7 +157,7 @@ class SnowflakeSource:
 
     def _connect(self) -> Any:
         if self._connection is None:
-            given = dict(self._options)
+            given = {**self._options, **self._secrets()}
             session = {**_SESSION, **_mapping(given.pop("session_parameters", None))}
             self._connection = snowflake.connector.connect(
                 **{**_DEFAULTS, **given, "session_parameters": session}
@@ -165,6 +178,10 @@ class SnowflakeSource:
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.close()
+
+
+def _shape(column: Column) -> tuple[str, ColumnType, int]:
+    return column.name, column.type, column.scale
 
 
 def _mapping(value: object) -> Mapping[str, object]:

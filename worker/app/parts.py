@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -42,7 +42,7 @@ from connectors.snowflake.source import SnowflakeSource
 from connectors.sqlite.index import SqliteIndex
 from worker.config.document import ConfigError
 from worker.config.load import base_url
-from worker.config.secrets import SecretRef, resolve
+from worker.config.secrets import SecretRef, plain, resolve
 from worker.config.settings import Settings
 from worker.config.syncs import Config
 
@@ -55,13 +55,17 @@ class Parts:
         self.config = config
         self.settings = settings
         self.names = TopicNames(config.kafka.topic_prefix)
+        security = config.kafka.security
         self.kafka = KafkaConnection(
-            tuple(config.kafka.bootstrap_servers), resolve(config.kafka.security)
+            tuple(config.kafka.bootstrap_servers),
+            plain(security),
+            secrets=lambda: _secrets(security),
         )
 
     def source(self, name: str) -> Source:
         """Return a source by its name in the configuration."""
-        return SnowflakeSource(resolve(self.config.sources[name].connection))
+        connection = self.config.sources[name].connection
+        return SnowflakeSource(plain(connection), lambda: _secrets(connection))
 
     def schemas(self) -> Schemas:
         """Return where schema ids come from."""
@@ -141,11 +145,21 @@ class Parts:
             await admin.close()
 
 
+def _secrets(options: Mapping[str, object]) -> Mapping[str, object]:
+    try:
+        return resolve(options)
+    except ConfigError as error:
+        raise ConfigurationError(str(error), kind="secret") from None
+
+
 def _key(secret: SecretRef) -> Callable[[], str]:
     def read() -> str:
         try:
-            return secret.read()
+            key = secret.read()
         except ConfigError as error:
             raise ConfigurationError(str(error), kind="secret") from None
+        if not key.isprintable():  # it becomes a header
+            raise ConfigurationError("the API key holds a line break or worse", kind="secret")
+        return key
 
     return read

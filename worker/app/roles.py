@@ -88,7 +88,9 @@ class Roles:
         secret = hashlib.blake2b(self._config.mqr.hash_key.read().encode()).digest()[:32]
         index = parts.index()
         account = AccountStage(
-            AccountPolicy(secrets.token_hex(8), mqr_policy(self._config.mqr)),
+            AccountPolicy(
+                secrets.token_hex(8), mqr_policy(self._config.mqr), frozenset(self._config.models)
+            ),
             parts.ledger(),
             index,
             self.meter,
@@ -105,7 +107,7 @@ class Roles:
         sources = {name: parts.source(name) for name in self._config.sources}
         polls = {
             name: PollStage(
-                model(name, config),
+                model(name, config, self._mapped_columns(name)),
                 self._poll_policy(name, config),
                 sources[config.source],
                 publish,
@@ -171,6 +173,15 @@ class Roles:
             lag_seconds=self._timing.lag_seconds,
             release_seconds=self._timing.release_seconds,
             drain_seconds=self._timing.drain_seconds,
+            probe_seconds=self._parts.settings.probe_seconds,
+        )
+
+    def _mapped_columns(self, model_name: str) -> frozenset[str]:
+        return frozenset(
+            column
+            for sync in self._config.syncs.values()
+            if sync.model == model_name
+            for column in (*sync.match.values(), *sync.fields.values())
         )
 
     def _poll_policy(self, name: str, config: ModelConfig) -> PollPolicy:
@@ -189,7 +200,7 @@ def mqr_policy(config: MqrConfig) -> MqrPolicy:
     return MqrPolicy(config.limit, config.on_limit, config.start_day, config.zone)
 
 
-def model(name: str, config: ModelConfig) -> Model:
+def model(name: str, config: ModelConfig, needed_columns: frozenset[str] = frozenset()) -> Model:
     """Return a model as the source and the stages know it."""
     return Model(
         name=name,
@@ -200,4 +211,5 @@ def model(name: str, config: ModelConfig) -> Model:
         partition_by=config.partition_by,
         ignore_changes_in=frozenset(config.ignore_changes_in),
         change_tokens=tuple(config.change_tokens),
+        needed_columns=needed_columns,
     )

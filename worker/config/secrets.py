@@ -60,11 +60,17 @@ class SecretRef(BaseModel):
         return value
 
 
+def plain(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the connector options that are no secret references."""
+    return {name: value for name, value in options.items() if not is_reference(value)}
+
+
 def resolve(options: Mapping[str, object]) -> dict[str, object]:
-    """Return connector options with every secret reference replaced by the secret."""
+    """Return the secrets that connector options refer to, as they are now."""
     return {
-        name: SecretRef.model_validate(value).read() if is_reference(value) else value
+        name: SecretRef.model_validate(value).read()
         for name, value in options.items()
+        if is_reference(value)
     }
 
 

@@ -47,7 +47,11 @@ def row_hasher(
         for i, name in json:
             if (value := row[i]) is not None:
                 content[name] = canonical_text(value)
-        encoded = orjson.dumps(content, default=_plain, option=_OPTIONS)
+        try:
+            encoded = orjson.dumps(content, default=_plain, option=_OPTIONS)
+        except orjson.JSONEncodeError:  # NUMBER(38,0) goes beyond the 64 bits orjson writes
+            content = {k: str(v) if isinstance(v, int) else v for k, v in content.items()}
+            encoded = orjson.dumps(content, default=_plain, option=_OPTIONS)
         return hashlib.blake2b(encoded, digest_size=HASH_BYTES).digest()
 
     return digest

@@ -51,13 +51,18 @@ class LedgerState:
     reserved: dict[str, dict[str, int]] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
 
+    def counts(self, record: LedgerRecord) -> bool:
+        """Say whether a record is its owner's word, seen from what was applied before it."""
+        entry = record.entry
+        if entry.epoch == self.epoch:
+            return entry.poller == self.poller
+        return entry.epoch > self.epoch
+
     def apply(self, record: LedgerRecord) -> bool:
         """Take in the next record; return whether it counts."""
         self.next_offset = record.offset + 1
         entry = record.entry
-        if entry.epoch < self.epoch:
-            return False
-        if entry.epoch == self.epoch and entry.poller != self.poller:
+        if not self.counts(record):
             return False
         self.epoch, self.poller = entry.epoch, entry.poller
         self.reserved.setdefault(entry.period, {})[entry.model] = entry.reserved
@@ -72,9 +77,15 @@ class LedgerState:
         """Return how far a model is; nothing yet for a model never committed."""
         return self.models.get(model, Progress())
 
-    def reserved_by_others(self, period: str, model: str) -> int:
-        """Return what other models still hold reserved in a period."""
-        return sum(n for name, n in self.reserved.get(period, {}).items() if name != model)
+    def reserved_by_others(
+        self, period: str, model: str, models: frozenset[str] | None = None
+    ) -> int:
+        """Return what other models (of `models`, or all) still hold reserved in a period."""
+        return sum(
+            n
+            for name, n in self.reserved.get(period, {}).items()
+            if name != model and (models is None or name in models)
+        )
 
     def fenced(self, epoch: int, poller: str) -> bool:
         """Say whether another poller owns the ledger, seen from (epoch, poller)."""
@@ -87,5 +98,11 @@ def sql_fingerprint(model: Model) -> str:
     White space around the statement does not count; the key, the watermark column and the
     statement do.
     """
-    parts = (model.sql.strip().rstrip(";").strip(), model.primary_key, model.watermark)
+    # `partition_by` belongs to it: with another one a key would stand in two partitions.
+    parts = (
+        model.sql.strip().rstrip(";").strip(),
+        model.primary_key,
+        model.watermark,
+        model.partition_by or "",
+    )
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()

@@ -46,10 +46,10 @@ class MappingPolicy:
 
 
 class MissingColumnError(Exception):
-    """A mapped column is not in the model's rows."""
+    """The column to match profiles by is not in the model's rows."""
 
     def __init__(self, column: str) -> None:
-        super().__init__(f"column {column} is mapped but the model does not have it")
+        super().__init__(f"the model has no column {column} to match profiles by")
         self.column = column
 
 
@@ -66,17 +66,19 @@ def compile_mapping(
     """Return the function from a decoded row to a UserUpdate.
 
     `field_name` says under which name a column stands in the decoded row.
-    Raises MissingColumnError when a mapped column is not there. The function raises
-    UnmappableError when the row has no identity or a value that cannot be sent.
+    A mapped column that is not there is left out: it was added after these rows were written (the
+    poller publishes nothing while a mapped column is missing). Raises MissingColumnError for the
+    column to match by. The function raises UnmappableError when the row has no identity or a value
+    that cannot be sent.
     """
     by_name = {c.name: c for c in columns}
-    for column in (policy.match_column, *policy.fields.values()):
-        if column not in by_name:
-            raise MissingColumnError(column)
+    if policy.match_column not in by_name:
+        raise MissingColumnError(policy.match_column)
     identity_key = field_name(policy.match_column)
     steps = [
         (target, field_name(column), _CONVERTERS.get(by_name[column].type))
         for target, column in policy.fields.items()
+        if column in by_name
     ]
     clear = policy.nulls == "clear"
 

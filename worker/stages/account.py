@@ -31,10 +31,14 @@ class AccountMeter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """Who we are and what the contract permits."""
+    """Who we are, what the contract permits, and the models that may still use it.
+
+    A reservation of a model that is no longer configured holds nothing back.
+    """
 
     poller: str
     mqr: MqrPolicy
+    models: frozenset[str] | None = None
 
 
 class AccountStage:
@@ -83,10 +87,12 @@ class AccountStage:
         Raises FencedError when another poller has taken over.
         """
         async with self._lock:
+            # An entry of ours may be in the log though its ack was lost: count it before deciding.
+            await self._follow()
             mqr = self.policy.mqr
             period = period_of(clock_ns, mqr)
             used = await asyncio.to_thread(self._index.counted, period)
-            others = self._state.reserved_by_others(period, model.name)
+            others = self._state.reserved_by_others(period, model.name, self.policy.models)
             self._meter.mqr(used, others, period)
             limit = permitted_rows(mqr, used, others, wanted)
             if limit == 0:
@@ -96,6 +102,12 @@ class AccountStage:
             self._meter.mqr(used, others + limit, period)
             return reservation
 
+    async def still_ours(self) -> None:
+        """Raise FencedError if another poller has taken over by now."""
+        async with self._lock:
+            await self._follow()
+            self._refuse_fenced()
+
     async def commit(
         self, reservation: Reservation, read: Position | None, change_token: str, *, last: bool
     ) -> None:
@@ -104,6 +116,7 @@ class AccountStage:
         After the last commit of a reservation nothing of it is held any more.
         """
         async with self._lock:
+            await self._follow()
             model, period = reservation.model, reservation.period
             new = await asyncio.to_thread(self._index.new_keys, period, reservation.mqr_keys)
             used = await asyncio.to_thread(self._index.counted, period) + len(new)
@@ -114,7 +127,7 @@ class AccountStage:
             await self._append("commit", reservation, after, (left, used), b"".join(new))
             reservation.rows_since_commit = 0
             reservation.mqr_keys = []
-            others = self._state.reserved_by_others(period, model.name)
+            others = self._state.reserved_by_others(period, model.name, self.policy.models)
             self._meter.mqr(used, others + left, period)
             self._meter.committed(model.name, None if watermark is None else to_ns(watermark.value))
 
@@ -145,6 +158,9 @@ class AccountStage:
             )
         )
         await self._follow()
+        self._refuse_fenced()
+
+    def _refuse_fenced(self) -> None:
         if self._state.fenced(self._epoch, self.policy.poller):
             raise FencedError(
                 f"another poller took over (epoch {self._state.epoch}, ours is {self._epoch})"
@@ -153,7 +169,8 @@ class AccountStage:
     async def _follow(self) -> None:
         async for records in self._ledger.read(self._state.next_offset):
             for record in records:
-                if self._state.apply(record) and record.entry.kind == "commit":
+                # Counted before it is taken in: should the disk be full, it is read again.
+                if self._state.counts(record) and record.entry.kind == "commit":
                     await asyncio.to_thread(
                         self._index.count_keys,
                         record.entry.period,
@@ -161,6 +178,7 @@ class AccountStage:
                         LEDGER_LOG,
                         record.offset + 1,
                     )
+                self._state.apply(record)
 
     async def close(self) -> None:
         """Close the ledger."""

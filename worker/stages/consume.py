@@ -9,17 +9,19 @@ that only the newest version of each key is sent.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
-from connectors.errors import RetryableError
+from connectors.errors import ConfigurationError, RetryableError
 from connectors.ports import Assigned, Consumer, ConsumerEvent, Messages, Revoked
 from connectors.records import Message, Partition
 from worker.clock import Clock
 from worker.rules.backoff import BackoffPolicy, backoff_seconds
 from worker.rules.offsets import OffsetTracker
+from worker.rules.stall import StallWatch
 
 
 class Deliverer(Protocol):
@@ -40,6 +42,7 @@ class ConsumeMeter(Protocol):
     def consumer_lag(self, sync: str, lag: Mapping[Partition, int]) -> None: ...
     def assigned_partitions(self, sync: str, partitions: int) -> None: ...
     def consume_error(self, sync: str, kind: str) -> None: ...
+    def sync_state(self, sync: str, state: str, reason: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class ConsumePolicy:
     release_seconds: float = 6.0
     drain_seconds: float = 15.0
     stall_seconds: float = 60.0
+    probe_seconds: float = 30.0
+    patience_seconds: float = 1.0
     backoff: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(1.0, 15.0))
 
 
@@ -91,7 +96,8 @@ class ConsumeStage:
         self._held: dict[Partition, _Held] = {}
         self._surplus: dict[Partition, list[Message]] = {}
         self._committed: dict[Partition, int] = {}
-        self._moved_at: dict[Partition, float] = {}
+        self._accepting: dict[Partition, asyncio.Task[None]] = {}
+        self._stall = StallWatch(policy.stall_seconds)
         self._next_commit = 0.0
         self._next_lag = 0.0
         self._topic_partitions = 0
@@ -131,13 +137,19 @@ class ConsumeStage:
                 self._meter.consume_error(self._sync, error.kind)
                 await self._forget(frozenset(self._trackers))
                 await self._clock.sleep(backoff_seconds(self._policy.backoff, attempt, self._dice))
+            except ConfigurationError as error:
+                # Also passing states look like this: a topic without a leader for a moment.
+                self._meter.consume_error(self._sync, error.kind)
+                self._meter.sync_state(self._sync, "stopped", str(error))
+                await self._forget(frozenset(self._trackers))
+                await self._clock.sleep(self._policy.probe_seconds)
             finally:
                 await consumer.close()
 
     async def _round(self, consumer: Consumer) -> None:
         for event in await consumer.poll(timeout_seconds=0.1):
             await self._handle(consumer, event)
-        for partition in list(self._surplus):
+        for partition in [*self._accepting, *self._surplus]:
             await self._accept(partition, ())
         full = frozenset(p for p, t in self._trackers.items() if self._is_full(p, t))
         consumer.pause(full)
@@ -148,20 +160,23 @@ class ConsumeStage:
             await self._commit(consumer)
         if now >= self._next_lag:
             self._next_lag = now + self._policy.lag_seconds
-            lag = await consumer.lag()
+            try:
+                lag = await consumer.lag()
+            except RetryableError as error:  # only a figure: no reason to leave the group
+                self._meter.consume_error(self._sync, error.kind)
+                return
             self._behind = sum(lag.values()) if self._trackers else -1
             self._meter.consumer_lag(self._sync, lag)
             self._refuse_stall(lag, now)
 
     def _refuse_stall(self, lag: Mapping[Partition, int], now: float) -> None:
-        """Give up a client that reads nothing of a partition which has messages for us.
-
-        kafka-python has had such faults more than once; a new client reads on from the commit.
-        """
+        """Give up a client that reads nothing on; a new one goes on from the commit."""
         for partition, tracker in self._trackers.items():
-            if tracker.in_flight or not lag.get(partition):
-                self._moved_at[partition] = now
-            elif now - self._moved_at.setdefault(partition, now) > self._policy.stall_seconds:
+            waits = partition in self._held or not tracker.in_flight
+            should_move = bool(lag.get(partition)) and waits and partition not in self._accepting
+            if self._stall.is_stalled(
+                partition, tracker.position, should_move=should_move, now=now
+            ):
                 raise RetryableError("a partition is not read on", kind="stalled")
 
     async def _handle(self, consumer: Consumer, event: ConsumerEvent) -> None:
@@ -194,6 +209,9 @@ class ConsumeStage:
         tracker = self._trackers.get(partition)
         if tracker is None:
             return  # revoked while these were on their way: their next owner reads them
+        if not await self._has_accepted(partition):
+            self._surplus.setdefault(partition, []).extend(messages)
+            return
         # No more than a hold covers may be read again after a crash: what came beyond waits here
         # until offsets are saved, also while one call behind the others is tried for ever.
         waiting = [*self._surplus.pop(partition, ()), *messages]
@@ -205,15 +223,34 @@ class ConsumeStage:
             return
         tracker.consumed(message.offset for message in messages)
         self._meter.consumed(self._sync, len(messages))
-        await self._deliver.accept(messages, tracker)
-        held = self._held.get(partition)
-        if held is not None:
-            held.rows_left -= len(messages)
-            if held.rows_left <= 0 or tracker.position >= held.until_offset:
-                del self._held[partition]
-                self._deliver.release(partition)
+        if partition in self._held:
+            self._held[partition].rows_left -= len(messages)
+        task = asyncio.create_task(self._deliver.accept(messages, tracker), name="accept")
+        self._accepting[partition] = task
+        await asyncio.wait({task}, timeout=self._policy.patience_seconds)
+        await self._has_accepted(partition)
+
+    async def _has_accepted(self, partition: Partition) -> bool:
+        """Say whether what was handed on last is taken; while it waits the round goes on.
+
+        A schema that can't be had may take hours; revocations must be answered meanwhile.
+        """
+        task = self._accepting.get(partition)
+        if task is None:
+            return True
+        if not task.done():
+            return False
+        del self._accepting[partition]
+        await task
+        held, tracker = self._held.get(partition), self._trackers[partition]
+        if held and (held.rows_left <= 0 or tracker.position >= held.until_offset):
+            del self._held[partition]
+            self._deliver.release(partition)
+        return True
 
     def _is_full(self, partition: Partition, tracker: OffsetTracker) -> bool:
+        if partition in self._accepting or partition in self._surplus:
+            return True
         # A held partition must be read on to the end of its window, or it would wait for ever.
         if partition in self._held:
             return False
@@ -237,8 +274,10 @@ class ConsumeStage:
             self._trackers.pop(partition, None)
             self._held.pop(partition, None)
             self._surplus.pop(partition, None)
+            if (task := self._accepting.pop(partition, None)) is not None:
+                task.cancel()
             self._committed.pop(partition, None)
-            self._moved_at.pop(partition, None)
+            self._stall.forget(partition)
 
     async def _commit(self, consumer: Consumer) -> None:
         """Commit every prefix that grew; a failure is tried again with the next commit."""

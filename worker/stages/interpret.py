@@ -35,19 +35,21 @@ class InterpretStage:
         self._mapping = mapping
         self._schemas = schemas
         self._encode = encode
-        # One entry per schema the topic ever had; None for an id that nobody knows.
-        self._readers: dict[int, tuple[RowDecoder, Mapper] | None] = {}
+        # One entry per schema that rows of the topic have.
+        self._readers: dict[int, tuple[RowDecoder, Mapper]] = {}
 
     async def learn(self, messages: Sequence[Message]) -> None:
         """Fetch the schemas these messages need.
 
-        Raises RetryableError when they can't be had now, ConfigurationError when a mapped column
-        is not in one of them.
+        Raises RetryableError when they can't be had now, ConfigurationError when the column to
+        match by is not in one of them.
         """
-        for message in messages:
-            schema_id = _schema_id(message)
+        needed = dict.fromkeys(_schema_id(message) for message in messages)
+        for schema_id in needed:
             if schema_id is not None and schema_id not in self._readers:
-                self._readers[schema_id] = await self._reader(schema_id)
+                reader = await self._reader(schema_id)
+                if reader is not None:  # what nobody knows now may be known later
+                    self._readers[schema_id] = reader
 
     def item(self, message: Message) -> Item | Skipped | Rejected:
         """Return what to send for a message whose schema was learnt."""
@@ -83,8 +85,8 @@ class InterpretStage:
             return None
         except MissingColumnError as error:
             raise ConfigurationError(
-                f"sync {self._sync}: {error}; correct `fields` or `match`, or bring the column "
-                "back in the model's SQL",
+                f"sync {self._sync}: {error}; correct `match`, or bring the column back in the "
+                "model's SQL",
                 kind="missing_column",
             ) from None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
-from connectors.errors import ConfigurationError, RetryableError
+from connectors.errors import ConfigurationError, RetryableError, TooLargeError
 from connectors.ports import Source
 from connectors.records import Column, Model, Page, Position, Window
 from worker.clock import Clock
@@ -78,7 +79,6 @@ class PollStage(Generic[P]):
         self._meter = meter
         self._last_query: float | None = None
         self._token_since = ("", 0.0)
-        self._nulls_checked = False
 
     async def run(self) -> None:
         """Poll on schedule until asked to stop; only FencedError and bugs end it earlier."""
@@ -97,7 +97,7 @@ class PollStage(Generic[P]):
                     )
                 )
                 continue
-            except ConfigurationError as error:
+            except (ConfigurationError, TooLargeError) as error:
                 self._meter.poll_error(self._model.name, error.kind)
                 self._meter.poll_state(self._model.name, "stopped", str(error))
                 await self._clock.sleep(self._policy.probe_seconds)
@@ -122,8 +122,8 @@ class PollStage(Generic[P]):
         await self._refuse_nulls()
         if not self._has_settled(token):
             token = self._publish.progress(model).change_token
+        started = self._clock.monotonic()
         clock_ns = await self._source.clock_ns()
-        self._last_query = self._clock.monotonic()
         before = upper_bound(clock_ns, self._policy.window)
         after = start_of_poll(self._publish.progress(model).watermark, self._policy.window)
         while not self._clock.stopping():
@@ -135,6 +135,9 @@ class PollStage(Generic[P]):
             after = await self._read(window, prepared, reservation, token) or after
             if reservation.rows_read < reservation.limit:
                 break
+            # Each statement counts into the billing period in which it starts.
+            clock_ns = await self._source.clock_ns()
+        self._last_query = started
         return "complete"
 
     async def _read(
@@ -143,14 +146,21 @@ class PollStage(Generic[P]):
         """Read one window to its end; return the position of its last row."""
         read: Position | None = None
         key = [c.name for c in window.columns].index(self._model.primary_key)
-        async for page in self._source.read(window):
-            await self._publish.add(reservation, prepared, page)
-            read = Position(to_text(page.watermarks[-1]), key_text(page.rows[-1][key]))
-            if self._clock.stopping():
-                break
-            if reservation.rows_since_commit >= self._policy.window.commit_rows:
+        try:
+            async for page in self._source.read(window):
+                await self._publish.add(reservation, prepared, page)
+                read = Position(to_text(page.watermarks[-1]), key_text(page.rows[-1][key]))
+                if self._clock.stopping():
+                    break
+                if reservation.rows_since_commit >= self._policy.window.commit_rows:
+                    kept = self._publish.progress(self._model).change_token
+                    await self._publish.commit(reservation, read, kept, last=False)
+        except (RetryableError, ConfigurationError):
+            # What was queried so far counts, whatever becomes of its rows before the next poll.
+            with contextlib.suppress(RetryableError, ConfigurationError):
                 kept = self._publish.progress(self._model).change_token
-                await self._publish.commit(reservation, read, kept, last=False)
+                await self._publish.commit(reservation, read, kept, last=True)
+            raise
         # The token may be kept only once nothing below it is left to read.
         complete = reservation.rows_read < reservation.limit and not self._clock.stopping()
         kept = token if complete else self._publish.progress(self._model).change_token
@@ -172,9 +182,7 @@ class PollStage(Generic[P]):
         return self._clock.monotonic() - self._last_query >= self._policy.forced_poll_seconds
 
     async def _refuse_nulls(self) -> None:
-        """Refuse, once, a model with rows that no window would ever return."""
-        if self._nulls_checked:
-            return
+        """Refuse a model with rows that no window would ever return."""
         keys, watermarks = await self._source.missing_values(self._model)
         if keys or watermarks:
             raise ConfigurationError(
@@ -183,4 +191,3 @@ class PollStage(Generic[P]):
                 "would ever see them: leave them out in its SQL",
                 kind="null_key_or_watermark",
             )
-        self._nulls_checked = True

@@ -30,6 +30,7 @@ class Account(Protocol):
     @property
     def epoch(self) -> int: ...
     def progress(self, model: Model) -> Progress: ...
+    async def still_ours(self) -> None: ...
     async def reserve(
         self, model: Model, schema_id: int, clock_ns: int, wanted: int
     ) -> Reservation | None: ...
@@ -89,6 +90,8 @@ class PublishStage:
 
         Raises ConfigurationError when a column is missing or has another type than before.
         """
+        for needed in sorted(model.needed_columns):
+            _index_of(model, columns, needed)
         key_index = _index_of(model, columns, model.primary_key)
         partition_index = _index_of(model, columns, model.partition_by or model.primary_key)
         await self._refuse_retyped(model, columns)
@@ -114,15 +117,15 @@ class PublishStage:
         """Put the page's changed rows into the topic; return once the broker holds them."""
         name = prepared.model.name
         keys, changes = await asyncio.to_thread(self._compare, prepared, page)
-        offsets = (
-            await self._producer.send(prepared.topic, changes, self._account.epoch)
-            if changes
-            else {}
-        )
-        await asyncio.to_thread(self._remember, prepared, changes, offsets)
+        # They were queried, so they count, whatever happens to the page from here on.
         reservation.mqr_keys += key_hashes(self._mqr_secret, name, keys)
         reservation.rows_read += len(keys)
         reservation.rows_since_commit += len(keys)
+        if changes:
+            # A poller that slept through the takeover of another must not overwrite its rows.
+            await self._account.still_ours()
+            offsets = await self._producer.send(prepared.topic, changes, self._account.epoch)
+            await asyncio.to_thread(self._remember, prepared, changes, offsets)
         self._meter.rows_read(name, published=len(changes), unchanged=len(keys) - len(changes))
         if repeated := len(keys) - len(set(keys)):
             self._meter.duplicate_keys(name, repeated)
@@ -150,10 +153,22 @@ class PublishStage:
         model = prepared.model
         keys = [_key(prepared, row) for row in page.rows]
         digest = row_hasher(prepared.columns, {*model.ignore_changes_in, model.watermark})
-        hashes = [digest(row) for row in page.rows]
-        changed = self._index.changed(model.name, keys, hashes)
-        chosen = [i for i, is_new in enumerate(changed) if is_new]
-        values = prepared.encoder.encode([page.rows[i] for i in chosen])
+        # Should a key stand twice in the page, its last row counts.
+        last = list({key: i for i, key in enumerate(keys)}.values())
+        try:
+            hashes = {i: digest(page.rows[i]) for i in last}
+            changed = self._index.changed(
+                model.name, [keys[i] for i in last], list(hashes.values())
+            )
+            chosen = [i for i, is_new in zip(last, changed, strict=True) if is_new]
+            values = prepared.encoder.encode([page.rows[i] for i in chosen])
+        except (ArithmeticError, TypeError, ValueError):
+            # The library's text quotes the value: it stays here.
+            raise ConfigurationError(
+                f"model {model.name} holds a value that does not fit its column's type: cast the "
+                "column in its SQL",
+                kind="unencodable",
+            ) from None
         return keys, [
             Change(
                 keys[i],

@@ -9,7 +9,7 @@ import pytest
 import worker.config
 from worker.config.document import ConfigError
 from worker.config.load import base_url, load_config
-from worker.config.secrets import SecretRef, resolve
+from worker.config.secrets import SecretRef, plain, resolve
 from worker.config.settings import load_settings
 
 EXAMPLE = Path(worker.config.__file__).parent / "example.yaml"
@@ -114,12 +114,13 @@ def test_a_secret_that_is_missing_says_where_it_should_be(
             reference.read()
 
 
-def test_references_among_options_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those and nothing else."""
+def test_options_are_parted_into_plain_ones_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets are read when they are needed, so that they may rotate."""
     monkeypatch.setenv("THE_KEY", "s3cret")
     options = {"user": "U", "password": {"env": "THE_KEY"}, "session_parameters": {"X": 1}}
 
-    assert {**options, "password": "s3cret"} == resolve(options)
+    assert {"password": "s3cret"} == resolve(options)
+    assert {"user": "U", "session_parameters": {"X": 1}} == plain(options)
 
 
 def test_a_reference_never_shows_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:

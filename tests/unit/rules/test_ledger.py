@@ -144,4 +144,9 @@ def test_what_the_watermark_means_makes_another_model(other: Model) -> None:
 
 def test_the_name_does_not_belong_to_the_fingerprint() -> None:
     """Progress is kept by name already."""
-    assert sql_fingerprint(MODEL) == sql_fingerprint(replace(MODEL, name="x", partition_by="ID"))
+    assert sql_fingerprint(MODEL) == sql_fingerprint(replace(MODEL, name="x"))
+
+
+def test_what_keeps_rows_together_belongs_to_the_fingerprint() -> None:
+    """With another `partition_by` a key would stand in two partitions."""
+    assert sql_fingerprint(MODEL) != sql_fingerprint(replace(MODEL, partition_by="OTHER"))

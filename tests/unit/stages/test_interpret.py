@@ -109,13 +109,13 @@ async def test_a_row_nobody_can_be_matched_by_is_rejected(
 
 
 async def test_a_schema_is_asked_for_once() -> None:
-    """Also one that is not known: a topic full of them must not ask for each row."""
+    """One that nobody knows, once for each lot of messages: it may be known later."""
     schemas = KnownSchemas({1: SCHEMA})
     made = stage(schemas)
-    await made.learn([row("7", "a"), row("8", "b"), row("9", "c", 2), raw(None)])
+    await made.learn([row("7", "a"), row("8", "b"), row("9", "c", 2), row("9", "d", 2), raw(None)])
     await made.learn([row("7", "a"), row("9", "c", 2)])
 
-    assert [1, 2] == schemas.asked
+    assert [1, 2, 2] == schemas.asked
 
 
 async def test_schemas_that_can_not_be_had_now_are_asked_for_again() -> None:
@@ -132,11 +132,21 @@ async def test_schemas_that_can_not_be_had_now_are_asked_for_again() -> None:
 
 
 async def test_a_missing_column_stops_the_sync_with_a_sentence() -> None:
-    """It names sync, column and fix, and heals once a newer schema has the column."""
-    made = stage(KnownSchemas({1: SCHEMA}), MappingPolicy("ID", {"age": "AGE"}))
+    """The column to match by: sync, column and fix are named."""
+    made = stage(KnownSchemas({1: SCHEMA}), MappingPolicy("NOPE", {}))
 
-    with pytest.raises(ConfigurationError, match=r"people-to-iterable.* AGE .*`fields`"):
+    with pytest.raises(ConfigurationError, match=r"people-to-iterable.* NOPE .*`match`"):
         await made.learn([row("7", "a")])
+
+
+async def test_a_column_that_was_added_later_is_left_out_of_older_rows() -> None:
+    """A newly mapped column does not stop what was written before it existed."""
+    made = stage(KnownSchemas({1: SCHEMA}), MappingPolicy("ID", {"age": "AGE"}))
+    await made.learn([row("7", "a")])
+
+    item = made.item(row("7", "a"))
+    assert isinstance(item, Item)
+    assert b"age" not in item.body
 
 
 @pytest.mark.parametrize(
