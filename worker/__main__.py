@@ -7,8 +7,9 @@ import signal
 import sys
 
 # As process 1 of a container a SIGTERM without a handler is ignored, and the imports below take a
-# second: until the worker has its own handler there is nothing to drain.
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+# second. The worker, which has something to drain, sets a handler of its own; whatever else is
+# ended this way has not done what it was told.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
 
 from worker.cli import main as run  # noqa: E402  # after the handler
 

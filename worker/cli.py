@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
+import traceback
 from collections.abc import Coroutine
 from importlib.metadata import version
 from importlib.resources import files
@@ -203,6 +205,8 @@ def demo(
     Example: `hightide demo --contacts 50000 --days 3 --seed 7 --json`
     """
     configure_logs("error")
+    # Ended from outside, the stand-ins are stopped as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = _run(demos.demo(demos.Plan(contacts, days, seed), quiet=as_json))
     if as_json:
         typer.echo(json.dumps(report.as_json()))
@@ -270,6 +274,16 @@ def exit_code(error: Exception) -> int:
             return 1
 
 
+def _print_mistake(error: Exception) -> None:
+    """Print where a mistake of ours happened; its text may quote a row and is left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = "".join(f"\n  {f.filename}:{f.lineno} in {f.name}" for f in frames)
+    print(  # noqa: T201  # a person reads it
+        f"hightide: a mistake of ours, please report it: {type(error).__name__}{where}",
+        file=sys.stderr,
+    )
+
+
 def main() -> int:
     """Run the command line; return its exit code. Every error is one sentence on stderr."""
     try:
@@ -281,9 +295,10 @@ def main() -> int:
         return exit_code(error)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # the last one who can say anything
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
             return int(error.exit_code)
-        raise
+        _print_mistake(error)
+        return 1
     return result if isinstance(result, int) else 0

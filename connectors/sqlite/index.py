@@ -40,6 +40,7 @@ class SqliteIndex:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._period = ""
         self._db = self._open()
 
     def next_offsets(self, log: str) -> dict[int, int]:
@@ -77,6 +78,12 @@ class SqliteIndex:
     def count_keys(self, period: str, new_keys: bytes, log: str, next_offset: int) -> None:
         keys = [(period, new_keys[i : i + KEY_BYTES]) for i in range(0, len(new_keys), KEY_BYTES)]
         with self._using() as db, db:
+            # Only periods near the end of the log are asked for; older ones would fill the disk.
+            if period != self._period:
+                self._period = period
+                sql = "SELECT DISTINCT period FROM counted ORDER BY period DESC LIMIT -1 OFFSET 2"
+                old = db.execute(sql).fetchall()
+                db.executemany("DELETE FROM counted WHERE period = ?", old)
             db.executemany("INSERT OR IGNORE INTO counted VALUES (?, ?)", keys)
             _note(db, log, {0: next_offset})
 
@@ -101,14 +108,13 @@ class SqliteIndex:
         except sqlite3.DatabaseError as error:
             if _is_full(error):
                 raise self._no_space() from None
+        except OSError:
+            raise self._no_directory() from None
+        try:
             self._remove()  # damaged: the topics know everything
             return _prepare(self._path)
-        except OSError as error:
-            raise ConfigurationError(
-                f"the state directory {self._path.parent} can't be written ({error.strerror}): "
-                "set HIGHTIDE_STATE_DIR to one that can",
-                kind="state_directory",
-            ) from None
+        except (sqlite3.DatabaseError, OSError):
+            raise self._no_directory() from None
 
     def _remove(self) -> None:
         for suffix in ("", "-wal", "-shm"):
@@ -125,6 +131,13 @@ class SqliteIndex:
                 if _name(error).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
                     self._remove()  # raised all the same: the next start builds it anew
                 raise
+
+    def _no_directory(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"the state directory {self._path.parent} can't be written: set HIGHTIDE_STATE_DIR to "
+            "one that can",
+            kind="state_directory",
+        )
 
     def _no_space(self) -> ConfigurationError:
         return ConfigurationError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from connectors.errors import RetryableError
+from connectors.errors import ConfigurationError, RetryableError
 from worker.app.parts import Parts
 from worker.app.roles import Close, DeliverRole, PollRole, Roles, Timing, mqr_policy
 from worker.clock import SystemClock
@@ -85,7 +85,10 @@ class Worker:
             return
         try:
             for name, poll in self.poll.polls.items():
-                self.meter.polled(name, await poll.poll_once(), self.clock.now())
+                result = await poll.poll_once()
+                self.meter.polled(name, result, self.clock.now())
+                if result == "limit_reached":
+                    raise ConfigurationError(self.meter.models[name].reason, kind="mqr_limit")
         finally:
             await self._close()
 
@@ -131,6 +134,10 @@ class Worker:
 
     def _unexpected(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if context.get("task") is None:
+            # A report of the loop itself, like a socket that could not be accepted: not ours.
+            structlog.get_logger().warning("the event loop reports", kind=type(error).__name__)
+            return
         self._fail(error if isinstance(error, Exception) else RuntimeError(context["message"]))
 
     def _fail(self, error: BaseException) -> None:

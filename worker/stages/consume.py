@@ -49,8 +49,8 @@ class ConsumeMeter(Protocol):
 class ConsumePolicy:
     """How much may be in flight on a partition, and how often offsets are saved.
 
-    `slack_rows` is what may arrive beyond `max_in_flight_rows` before the pause takes hold: four
-    waiting events of 500 messages. Their sum bounds what a crash makes us read again.
+    `slack_rows` may arrive beyond `max_in_flight_rows` before the pause takes hold: four events of
+    500 messages. Their sum bounds what a crash makes us read again.
     """
 
     max_in_flight_rows: int = 3_000
@@ -98,8 +98,7 @@ class ConsumeStage:
         self._committed: dict[Partition, int] = {}
         self._accepting: dict[Partition, asyncio.Task[None]] = {}
         self._stall = StallWatch(policy.stall_seconds)
-        self._next_commit = 0.0
-        self._next_lag = 0.0
+        self._next_commit = self._next_lag = 0.0
         self._topic_partitions = 0
         self._behind = -1  # not looked at yet
 
@@ -135,13 +134,13 @@ class ConsumeStage:
             except RetryableError as error:
                 attempt += 1
                 self._meter.consume_error(self._sync, error.kind)
-                await self._forget(frozenset(self._trackers))
+                await self._forget()
                 await self._clock.sleep(backoff_seconds(self._policy.backoff, attempt, self._dice))
             except ConfigurationError as error:
                 # Also passing states look like this: a topic without a leader for a moment.
                 self._meter.consume_error(self._sync, error.kind)
                 self._meter.sync_state(self._sync, "stopped", str(error))
-                await self._forget(frozenset(self._trackers))
+                await self._forget()
                 await self._clock.sleep(self._policy.probe_seconds)
             finally:
                 await consumer.close()
@@ -231,10 +230,7 @@ class ConsumeStage:
         await self._has_accepted(partition)
 
     async def _has_accepted(self, partition: Partition) -> bool:
-        """Say whether what was handed on last is taken; while it waits the round goes on.
-
-        A schema that can't be had may take hours; revocations must be answered meanwhile.
-        """
+        """Say whether what was handed on last is taken; the round goes on while it waits."""
         task = self._accepting.get(partition)
         if task is None:
             return True
@@ -265,9 +261,10 @@ class ConsumeStage:
         if not lost:
             consumer.release({p: t.committable for p, t in ours.items()})
 
-    async def _forget(self, partitions: frozenset[Partition]) -> None:
-        await self._deliver.let_go(partitions, 0.0)
-        self._drop(partitions)
+    async def _forget(self) -> None:
+        ours = frozenset(self._trackers)
+        await self._deliver.let_go(ours, 0.0)
+        self._drop(ours)
 
     def _drop(self, partitions: frozenset[Partition]) -> None:
         for partition in partitions:

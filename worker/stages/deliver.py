@@ -214,7 +214,8 @@ class DeliverStage:
         self._news.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # A bug, and nobody awaits the task: the loop's handler ends the process.
-            context = {"message": f"sync {self._sync}: a call failed", "exception": error}
+            message = f"sync {self._sync}: a call failed"
+            context = {"message": message, "exception": error, "task": task}
             task.get_loop().call_exception_handler(context)
 
     async def _deliver(self, batch: list[Entry]) -> None:

@@ -136,9 +136,9 @@ def test_names_that_avro_does_not_take_are_changed(name: str, expected: str) -> 
 
 
 def test_json_loses_the_line_breaks_snowflake_prints() -> None:
-    """What is no JSON, or nested deeper than can be written, stays as it is."""
-    deep = "\n" + "[" * 300 + "]" * 300
-
-    assert '[{"a":1}]' == compact_json('[\n  {\n    "a": 1\n  }\n]')
-    assert "[\n undefined\n]" == compact_json("[\n undefined\n]")
-    assert deep == compact_json(deep)
+    """And nothing else: no digit of a number, nothing inside a text, whatever is no JSON."""
+    assert '[{"a": 1}]' == compact_json('[\n  {\n    "a": 1\n  }\n]')
+    exact = "[\n  123456789012345678.123\n]"
+    assert "[123456789012345678.123]" == compact_json(exact)
+    assert "[undefined]" == compact_json("[\n  undefined\n]")
+    assert r'["a\n  b"]' == compact_json('[\n  "a\\n  b"\n]')
