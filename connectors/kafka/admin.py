@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import OffsetSpec, OffsetTimestamp
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec, OffsetTimestamp
 from kafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from connectors.errors import ConfigurationError, RetryableError
 from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, OwnedClient, build
 from connectors.kafka.log import LogReader
-from connectors.kafka.topics import Topic
+from connectors.kafka.topics import Topic, misfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ class KafkaAdmin:
             }
             await self._owned.run("creating topics", lambda c: _create(c, wanted))
         return [t.name for t in missing]
+
+    async def misfits(self, topics: Sequence[Topic]) -> list[str]:
+        """Return what is wrong with those of `topics` that exist."""
+        return await self._owned.run("describing topics", lambda c: _misfits(c, topics))
 
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the offset after the last record of each partition."""
@@ -105,6 +109,22 @@ def _create(client: Any, wanted: Mapping[str, Any]) -> None:
         if error not in {NoError, TopicAlreadyExistsError}:
             raise error(topic["name"])
     client.wait_for_topics(list(wanted), timeout_ms=REQUEST_TIMEOUT_MS)
+
+
+def _misfits(client: Any, topics: Sequence[Topic]) -> list[str]:
+    there = set(client.list_topics())
+    known = {t.name: t for t in topics if t.name in there}
+    if not known:
+        return []
+    counts = {t["name"]: len(t["partitions"]) for t in client.describe_topics(list(known))}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, None) for name in known]
+    found = client.describe_configs(resources, config_filter="all")["topic"]
+    wrong: list[str] = []
+    for name, topic in known.items():
+        settings = {key: str(value["value"]) for key, value in found[name].items()}
+        if (sentence := misfit(topic, counts[name], settings)) is not None:
+            wrong.append(sentence)
+    return wrong
 
 
 def _group(client: Any, group: str, topic: str) -> GroupState:

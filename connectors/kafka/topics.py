@@ -87,3 +87,20 @@ def dead_letter_spec(name: str, partitions: int) -> Topic:
             "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
         },
     )
+
+
+def misfit(topic: Topic, partitions: int, settings: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a topic that exists, in words, or None.
+
+    A ledger that forgets loses watermark and MQR, a model topic that deletes loses rows, and the
+    log's order means nothing over two partitions.
+    """
+    policy, wanted = settings.get("cleanup.policy", ""), topic.settings["cleanup.policy"]
+    if policy != wanted:
+        return f"{topic.name} has cleanup.policy={policy}, it must be {wanted}"
+    if topic.partitions == 1 and partitions != 1:
+        return f"{topic.name} has {partitions} partitions, it must have one"
+    kept, needed = int(settings.get("retention.ms", "-1")), topic.settings.get("retention.ms")
+    if needed is not None and 0 <= kept < int(needed):
+        return f"{topic.name} has retention.ms={kept}, it needs {needed} at least"
+    return None

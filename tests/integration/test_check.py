@@ -12,6 +12,7 @@ import pytest
 
 from tests.closing import closed_after
 from tests.integration.installation import MODEL, SYNC, Installation
+from tests.topics import create_topic
 from tests.warehouse_login import log_in
 from worker.operate.check import Finding, check
 
@@ -47,6 +48,23 @@ async def test_topics_are_created_on_demand(installation: Installation) -> None:
     assert first.ok
     assert f"created {prefix}.ledger, {prefix}.schemas, {prefix}.model.{MODEL}" in first.sentence
     assert second.sentence == "reachable; all 4 topics are there"
+
+
+async def test_topics_made_by_hand_that_would_lose_rows(
+    installation: Installation, kafka_bootstrap: str
+) -> None:
+    """A ledger that forgets and a model topic that deletes are named, with what they must be."""
+    names = installation.parts().names
+    create_topic(kafka_bootstrap, names.ledger, configs={"retention.ms": "604800000"})
+    create_topic(kafka_bootstrap, names.model(MODEL), 2, {"cleanup.policy": "delete"})
+
+    [found] = [
+        f for f in await check(installation.parts(), create_topics=False) if f.what == "kafka"
+    ]
+
+    assert not found.ok
+    assert f"{names.ledger} has retention.ms=604800000, it needs 8208000000" in found.sentence
+    assert f"{names.model(MODEL)} has cleanup.policy=delete, it must be compact" in found.sentence
 
 
 async def test_a_kafka_that_is_away(installation: Installation, monkeypatch: Any) -> None:

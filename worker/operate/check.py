@@ -61,6 +61,8 @@ async def _kafka(parts: Parts, *, create_topics: bool) -> str:
     try:
         there = await admin.topics()
         wanted = parts.topics()
+        if wrong := await admin.misfits(wanted):
+            raise ConfigError("; ".join(wrong))
         missing = [t.name for t in wanted if t.name not in there]
         if missing and create_topics:
             await admin.create(wanted, parts.config.kafka.replication_factor)
