@@ -52,6 +52,12 @@ class KafkaAdmin:
             await self._owned.run("creating topics", lambda c: _create(c, wanted))
         return [t.name for t in missing]
 
+    async def delete(self, names: Sequence[str]) -> None:
+        """Delete those of the topics that exist, with everything in them."""
+        gone = [name for name in names if name in await self.topics()]
+        if gone:
+            await self._owned.run("deleting topics", lambda c: c.delete_topics(gone))
+
     async def misfits(self, topics: Sequence[Topic]) -> list[str]:
         """Return what is wrong with those of `topics` that exist."""
         return await self._owned.run("describing topics", lambda c: _misfits(c, topics))

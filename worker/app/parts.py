@@ -144,6 +144,14 @@ class Parts:
         finally:
             await admin.close()
 
+    async def delete_topics(self) -> None:
+        """Delete every topic of this configuration: for the demo, whose topics are its own."""
+        admin = self.admin()
+        try:
+            await admin.delete([topic.name for topic in self.topics()])
+        finally:
+            await admin.close()
+
 
 def _secrets(options: Mapping[str, object]) -> Mapping[str, object]:
     try:

@@ -67,6 +67,7 @@ class _Play:
         finally:
             worker.stop.set()
             await running
+            await worker.parts.delete_topics()
         self._view.step("comparing every profile in Iterable with the model")
         verdict = await self._verdict()
         return await self._report(worker, verdict, time.monotonic() - started)

@@ -95,6 +95,8 @@ def configure(stack: Stack) -> Config:
     del config["destinations"]["iterable"]["region"]
     config["kafka"] = {
         "bootstrap_servers": [stack.bootstrap],
+        # HIGHTIDE_KAFKA may name a broker that somebody works with: nothing of his is touched.
+        "topic_prefix": f"hightide-demo-{secrets.token_hex(4)}",
         "partitions": 6,
         "replication_factor": 1,
         "assignor": "range" if stack.broker_kind == "embedded" else "cooperative",
