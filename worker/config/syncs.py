@@ -183,7 +183,7 @@ class KafkaConfig(_Strict):
         default="cooperative", description="how partitions are shared among deliver processes"
     )
     session_timeout: Seconds = Field(
-        default=30.0, description="after this long a silent deliver process is replaced (30s)"
+        default=10.0, description="after this long a silent deliver process is replaced (10s)"
     )
     schema_registry: RegistryConfig | None = Field(
         default=None, description="without one, schema ids come from the topic hightide.schemas"

@@ -99,7 +99,7 @@ class ConsumeStage:
         self._accepting: dict[Partition, asyncio.Task[None]] = {}
         self._stall = StallWatch(policy.stall_seconds)
         self._next_commit = self._next_lag = 0.0
-        self._topic_partitions = 0
+        self._topic_partitions, self._stopped = 0, False
         self._behind = -1  # not looked at yet
 
     @property
@@ -131,17 +131,19 @@ class ConsumeStage:
                     await self._round(consumer)
                     attempt = 0 if self._trackers else attempt
                 await self._drain(consumer)
-            except RetryableError as error:
+            except (RetryableError, ConfigurationError) as error:
+                self._meter.consume_error(self._sync, error.kind)
+                ours = frozenset(self._trackers)
+                await self._deliver.let_go(ours, 0.0)
+                self._drop(ours)
+                if isinstance(error, ConfigurationError):
+                    # Also passing states look like this: a topic without a leader for a moment.
+                    self._stopped = True
+                    self._meter.sync_state(self._sync, "stopped", str(error))
+                    await self._clock.sleep(self._policy.probe_seconds)
+                    continue
                 attempt += 1
-                self._meter.consume_error(self._sync, error.kind)
-                await self._forget()
                 await self._clock.sleep(backoff_seconds(self._policy.backoff, attempt, self._dice))
-            except ConfigurationError as error:
-                # Also passing states look like this: a topic without a leader for a moment.
-                self._meter.consume_error(self._sync, error.kind)
-                self._meter.sync_state(self._sync, "stopped", str(error))
-                await self._forget()
-                await self._clock.sleep(self._policy.probe_seconds)
             finally:
                 await consumer.close()
 
@@ -184,6 +186,9 @@ class ConsumeStage:
                 await self._accept(partition, messages)
             case Assigned(starts, ends, topic_partitions):
                 self._topic_partitions = topic_partitions
+                if self._stopped:  # the client works again
+                    self._stopped = False
+                    self._meter.sync_state(self._sync, "running", "")
                 for partition, start in starts.items():
                     self._assign(partition, start, ends[partition])
             case Revoked(partitions, lost):
@@ -260,11 +265,6 @@ class ConsumeStage:
         self._drop(partitions)
         if not lost:
             consumer.release({p: t.committable for p, t in ours.items()})
-
-    async def _forget(self) -> None:
-        ours = frozenset(self._trackers)
-        await self._deliver.let_go(ours, 0.0)
-        self._drop(ours)
 
     def _drop(self, partitions: frozenset[Partition]) -> None:
         for partition in partitions:

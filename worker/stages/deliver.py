@@ -141,7 +141,8 @@ class DeliverStage:
         Waits as long as their schema can't be had or lacks a mapped column, and while too many of
         them are rejected; returns early, leaving them without an outcome, when the process stops.
         """
-        with contextlib.suppress(StoppingError):
+        left = len(messages)
+        try:
             await self._persist.until_done(lambda: self._interpret.learn(messages))
             settled: list[tuple[Message, Skipped | Rejected]] = []
             for number, message in enumerate(messages):
@@ -152,6 +153,7 @@ class DeliverStage:
                 item = self._interpret.item(message)
                 if isinstance(item, Item):
                     self._batcher.add(self._entry(item, message, tracker))
+                    left -= 1
                 else:
                     settled.append((message, item))
             self._news.set()
@@ -161,6 +163,12 @@ class DeliverStage:
             for message, verdict in settled:
                 tracker.ack(message.offset)
                 self._meter.outcome(self._sync, verdict, 1)
+        except StoppingError:
+            return
+        except asyncio.CancelledError:
+            # Their partition went while they waited here: its next owner reads them.
+            self._meter.given_back(self._sync, left)
+            raise
 
     def _entry(self, item: Item, message: Message, tracker: OffsetTracker) -> Entry:
         changed_at = self._interpret.changed_at_ns(message)

@@ -155,7 +155,7 @@ class PollStage(Generic[P]):
                 if reservation.rows_since_commit >= self._policy.window.commit_rows:
                     kept = self._publish.progress(self._model).change_token
                     await self._publish.commit(reservation, read, kept, last=False)
-        except (RetryableError, ConfigurationError):
+        except (RetryableError, ConfigurationError, TooLargeError):
             # What was queried so far counts, whatever becomes of its rows before the next poll.
             with contextlib.suppress(RetryableError, ConfigurationError):
                 kept = self._publish.progress(self._model).change_token

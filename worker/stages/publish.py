@@ -116,11 +116,12 @@ class PublishStage:
     async def add(self, reservation: Reservation, prepared: Prepared, page: Page) -> None:
         """Put the page's changed rows into the topic; return once the broker holds them."""
         name = prepared.model.name
-        keys, changes = await asyncio.to_thread(self._compare, prepared, page)
+        keys = await asyncio.to_thread(_keys, prepared, page)
         # They were queried, so they count, whatever happens to the page from here on.
         reservation.mqr_keys += key_hashes(self._mqr_secret, name, keys)
         reservation.rows_read += len(keys)
         reservation.rows_since_commit += len(keys)
+        changes = await asyncio.to_thread(self._compare, prepared, page, keys)
         if changes:
             # A poller that slept through the takeover of another must not overwrite its rows.
             await self._account.still_ours()
@@ -149,9 +150,8 @@ class PublishStage:
         async for rows, positions in self._log.read(topic, start):
             await asyncio.to_thread(self._index.remember, model.name, rows, topic, positions)
 
-    def _compare(self, prepared: Prepared, page: Page) -> tuple[list[bytes], list[Change]]:
+    def _compare(self, prepared: Prepared, page: Page, keys: Sequence[bytes]) -> list[Change]:
         model = prepared.model
-        keys = [_key(prepared, row) for row in page.rows]
         digest = row_hasher(prepared.columns, {*model.ignore_changes_in, model.watermark})
         # Should a key stand twice in the page, its last row counts.
         last = list({key: i for i, key in enumerate(keys)}.values())
@@ -169,7 +169,7 @@ class PublishStage:
                 "column in its SQL",
                 kind="unencodable",
             ) from None
-        return keys, [
+        return [
             Change(
                 keys[i],
                 value,
@@ -203,6 +203,10 @@ class PublishStage:
                 "field's type for ever, so map a new field, or cast the column back in the SQL",
                 kind="column_type_changed",
             )
+
+
+def _keys(prepared: Prepared, page: Page) -> list[bytes]:
+    return [_key(prepared, row) for row in page.rows]
 
 
 def _key(prepared: Prepared, row: Sequence[object]) -> bytes:
