@@ -10,7 +10,6 @@ import asyncio
 import json
 import signal
 import sys
-import traceback
 from collections.abc import Coroutine
 from importlib.metadata import version
 from importlib.resources import files
@@ -21,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from connectors.errors import ConfigurationError, ConnectorError, FencedError, RetryableError
+from connectors.errors import ConnectorError
 from connectors.sandbox.process import SandboxError
 from worker.app.parts import Parts
 from worker.app.run import serve
@@ -33,6 +32,7 @@ from worker.observe.logs import configure_logs
 from worker.operate import demo as demos
 from worker.operate.baseline import baseline as set_baseline
 from worker.operate.check import check as run_check
+from worker.operate.exits import exit_code, print_mistake
 from worker.operate.replay import parse_start
 from worker.operate.replay import replay as run_replay
 from worker.operate.sandbox import run_part
@@ -259,31 +259,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def exit_code(error: Exception) -> int:
-    """Return the exit code that stands for an error."""
-    match error:
-        case ConfigError():
-            return 2
-        case RetryableError():
-            return 3
-        case FencedError():
-            return 5
-        case ConfigurationError() | ConnectorError():
-            return 4
-        case _:
-            return 1
-
-
-def _print_mistake(error: Exception) -> None:
-    """Print where a mistake of ours happened; its text may quote a row and is left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = "".join(f"\n  {f.filename}:{f.lineno} in {f.name}" for f in frames)
-    print(  # noqa: T201  # a person reads it
-        f"hightide: a mistake of ours, please report it: {type(error).__name__}{where}",
-        file=sys.stderr,
-    )
-
-
 def main() -> int:
     """Run the command line; return its exit code. Every error is one sentence on stderr."""
     try:
@@ -299,6 +274,6 @@ def main() -> int:
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
             return int(error.exit_code)
-        _print_mistake(error)
+        print_mistake(error)
         return 1
     return result if isinstance(result, int) else 0

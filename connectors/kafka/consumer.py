@@ -21,12 +21,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer
 
 from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, build, translate
 from connectors.kafka.mended import mend_before_poll
+from connectors.kafka.messages import message_of, partition_of, to_kafka
 from connectors.ports import Assigned, ConsumerEvent, Messages, Revoked
-from connectors.records import Message, Partition
+from connectors.records import Partition
 
 POLL_MS = 25
 CLOSE_MS = 5_000
@@ -96,7 +97,7 @@ class KafkaGroupConsumer:
 
     async def commit(self, next_offsets: Mapping[Partition, int]) -> None:
         """Return once the group holds the offsets; RetryableError when that is not certain."""
-        offsets = _to_kafka(next_offsets)
+        offsets = to_kafka(next_offsets)
         await self._command(
             "committing offsets", lambda c: c.commit(offsets, timeout_ms=REQUEST_TIMEOUT_MS)
         )
@@ -175,7 +176,7 @@ class KafkaGroupConsumer:
         self._run_commands(consumer)
         ours = consumer.assignment()
         full = len(self._waiting) >= self._policy.max_waiting_events
-        unwanted = {p for p in ours if full or _partition(p) in self._paused}
+        unwanted = {p for p in ours if full or partition_of(p) in self._paused}
         if resumed := consumer.paused() - unwanted:
             consumer.resume(*resumed)
         if unwanted:
@@ -184,8 +185,8 @@ class KafkaGroupConsumer:
         found = consumer.poll(timeout_ms=POLL_MS)
         self._announce(consumer, found)
         for partition, records in found.items():
-            where = _partition(partition)
-            self._put(Messages(where, [_message(where, record) for record in records]))
+            where = partition_of(partition)
+            self._put(Messages(where, [message_of(where, record) for record in records]))
 
     def _announce(self, consumer: Any, found: Mapping[Any, Sequence[Any]]) -> None:
         # The listener runs inside poll(), which may already return records of new partitions:
@@ -202,8 +203,8 @@ class KafkaGroupConsumer:
         }
         self._put(
             Assigned(
-                {_partition(p): offset for p, offset in starts.items()},
-                {_partition(p): offset for p, offset in ends.items()},
+                {partition_of(p): offset for p, offset in starts.items()},
+                {partition_of(p): offset for p, offset in ends.items()},
                 len(consumer.partitions_for_topic(self._policy.topic) or ()),
             )
         )
@@ -238,7 +239,7 @@ class KafkaGroupConsumer:
 
     def give_back(self, consumer: Any, partitions: Sequence[Any]) -> None:
         """Let the worker finish what it can, then commit what it says."""
-        gone = frozenset(_partition(p) for p in partitions)
+        gone = frozenset(partition_of(p) for p in partitions)
         if not gone:
             return
         self._released = {}
@@ -247,12 +248,12 @@ class KafkaGroupConsumer:
         if self._stop.is_set() or not self._release.wait(self._policy.release_seconds):
             return
         if offsets := {p: o for p, o in self._released.items() if p in gone}:
-            consumer.commit_async(_to_kafka(offsets))
+            consumer.commit_async(to_kafka(offsets))
 
     def lose(self, partitions: Sequence[Any]) -> None:
         """Tell the worker that others own these already."""
         if partitions:
-            self._put(Revoked(frozenset(_partition(p) for p in partitions), lost=True))
+            self._put(Revoked(frozenset(partition_of(p) for p in partitions), lost=True))
 
     def take(self, partitions: Sequence[Any]) -> None:
         """Note what is ours now; the owner thread looks up where it starts and ends."""
@@ -280,24 +281,8 @@ def _lag(consumer: Any) -> dict[Partition, int]:
     found: dict[Partition, int] = {}
     for partition, end in ends.items():
         committed = consumer.committed(partition, timeout_ms=REQUEST_TIMEOUT_MS)
-        found[_partition(partition)] = end - (committed or 0)
+        found[partition_of(partition)] = end - (committed or 0)
     return found
-
-
-def _partition(partition: Any) -> Partition:
-    return Partition(partition.topic, partition.partition)
-
-
-def _message(partition: Partition, record: Any) -> Message:
-    return Message(
-        partition, record.offset, record.key or b"", record.value, record.headers, record.timestamp
-    )
-
-
-def _to_kafka(offsets: Mapping[Partition, int]) -> dict[Any, Any]:
-    return {
-        TopicPartition(p.topic, p.number): OffsetAndMetadata(o, "", -1) for p, o in offsets.items()
-    }
 
 
 def _as_ours(error: Exception, where: str) -> Exception:

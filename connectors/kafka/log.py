@@ -20,7 +20,7 @@ from connectors.ports import KnownRow
 
 POLL_MS = 500
 MAX_RECORDS = 5_000
-# A compacted topic may give a poll without records now and then, but not for 15 seconds.
+# A poll may come back without having moved now and then, but not for 15 seconds.
 MAX_IDLE_POLLS = REQUEST_TIMEOUT_MS // POLL_MS
 
 
@@ -53,11 +53,13 @@ class LogReader:
         doing = f"reading {topic}"
         async with self._lock:  # one consumer has one place in one topic at a time
             ends = await self._owned.run(doing, lambda c: _seek(c, topic, start))
-            idle = 0
+            idle, before = 0, dict(start)
             while True:
                 records, positions = await self._owned.run(doing, lambda c: _poll(c, topic, ends))
                 yield records, positions
-                idle = 0 if records else idle + 1
+                # Compaction leaves stretches without a record: passing them is reading on.
+                idle = 0 if records or positions != before else idle + 1
+                before = positions
                 if idle > MAX_IDLE_POLLS:
                     raise RetryableError(f"{topic} can't be read to its end", kind="log_stalled")
                 if all(positions[p] >= end for p, end in ends.items()):

@@ -174,10 +174,8 @@ class ConsumeStage:
         """Give up a client that reads nothing on; a new one goes on from the commit."""
         for partition, tracker in self._trackers.items():
             waits = partition in self._held or not tracker.in_flight
-            should_move = bool(lag.get(partition)) and waits and partition not in self._accepting
-            if self._stall.is_stalled(
-                partition, tracker.position, should_move=should_move, now=now
-            ):
+            due = bool(lag.get(partition)) and waits and partition not in self._accepting
+            if self._stall.is_stalled(partition, tracker.position, should_move=due, now=now):
                 raise RetryableError("a partition is not read on", kind="stalled")
 
     async def _handle(self, consumer: Consumer, event: ConsumerEvent) -> None:
@@ -195,8 +193,7 @@ class ConsumeStage:
                 await self._revoke(consumer, partitions, lost=lost)
             case _ as never:
                 assert_never(never)
-        # Each process may send in proportion to its partitions: the sum is the limit, and nobody
-        # has to talk about it.
+        # Each process may send in proportion to its partitions: the sum is the limit.
         if self._topic_partitions:
             self._deliver.owns(len(self._trackers) / self._topic_partitions)
         self._meter.assigned_partitions(self._sync, len(self._trackers))

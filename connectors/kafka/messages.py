@@ -1,0 +1,29 @@
+"""kafka-python's partitions, records and offsets, as ours and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import OffsetAndMetadata, TopicPartition
+
+from connectors.records import Message, Partition
+
+
+def partition_of(partition: Any) -> Partition:
+    """Return a kafka-python partition as ours."""
+    return Partition(partition.topic, partition.partition)
+
+
+def message_of(partition: Partition, record: Any) -> Message:
+    """Return a kafka-python record as ours."""
+    return Message(
+        partition, record.offset, record.key or b"", record.value, record.headers, record.timestamp
+    )
+
+
+def to_kafka(offsets: Mapping[Partition, int]) -> dict[Any, Any]:
+    """Return next offsets as kafka-python commits them."""
+    return {
+        TopicPartition(p.topic, p.number): OffsetAndMetadata(o, "", -1) for p, o in offsets.items()
+    }
