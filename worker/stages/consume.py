@@ -2,9 +2,8 @@
 
     poll ─► Messages ─► deliver.accept ─► … outcomes … ─► tracker ─► commit (contiguous prefix only)
 
-Too much in flight on a partition pauses that partition; the group never notices. After an
-assignment a partition is held until all that may have been in flight before it is read again, so
-that only the newest version of each key is sent.
+Too much in flight pauses a partition; the group never notices. A new partition is held until all
+that may have been in flight is read again: only the newest version of each key is sent.
 """
 
 from __future__ import annotations
@@ -98,6 +97,7 @@ class ConsumeStage:
         self._committed: dict[Partition, int] = {}
         self._accepting: dict[Partition, asyncio.Task[None]] = {}
         self._stall = StallWatch(policy.stall_seconds)
+        self._attempt = 0
         self._next_commit = self._next_lag = 0.0
         self._topic_partitions, self._stopped = 0, False
         self._behind = -1  # not looked at yet
@@ -112,40 +112,40 @@ class ConsumeStage:
         return sum(tracker.in_flight for tracker in self._trackers.values())
 
     @property
-    def assigned(self) -> bool:
-        """Whether the group has given us partitions."""
-        return bool(self._trackers)
-
-    @property
     def idle(self) -> bool:
         """Whether, when last looked at, every message of our partitions had its outcome."""
-        return self.assigned and self.in_flight == 0 and self._behind == 0
+        return bool(self._trackers) and self.in_flight == 0 and self._behind == 0
 
     async def run(self) -> None:
         """Consume until asked to stop, then finish what is in flight and commit it."""
-        attempt = 0
         while not self._clock.stopping():
-            consumer = self._new_consumer()
-            try:
-                while not self._clock.stopping():
-                    await self._round(consumer)
-                    attempt = 0 if self._trackers else attempt
-                await self._drain(consumer)
-            except (RetryableError, ConfigurationError) as error:
-                self._meter.consume_error(self._sync, error.kind)
-                ours = frozenset(self._trackers)
-                await self._deliver.let_go(ours, 0.0)
-                self._drop(ours)
-                if isinstance(error, ConfigurationError):
-                    # Also passing states look like this: a topic without a leader for a moment.
-                    self._stopped = True
-                    self._meter.sync_state(self._sync, "stopped", str(error))
-                    await self._clock.sleep(self._policy.probe_seconds)
-                    continue
-                attempt += 1
-                await self._clock.sleep(backoff_seconds(self._policy.backoff, attempt, self._dice))
-            finally:
-                await consumer.close()
+            error = await self._be_member()
+            if isinstance(error, ConfigurationError):
+                # Also passing states look like this: a topic without a leader for a moment.
+                self._stopped = True
+                self._meter.sync_state(self._sync, "stopped", str(error))
+                await self._clock.sleep(self._policy.probe_seconds)
+            elif error is not None:
+                self._attempt += 1
+                backoff = self._policy.backoff
+                await self._clock.sleep(backoff_seconds(backoff, self._attempt, self._dice))
+
+    async def _be_member(self) -> RetryableError | ConfigurationError | None:
+        """Consume with one client until it fails or the process stops; it is closed after."""
+        consumer = self._new_consumer()
+        try:
+            while not self._clock.stopping():
+                await self._round(consumer)
+            await self._drain(consumer)
+        except (RetryableError, ConfigurationError) as error:
+            self._meter.consume_error(self._sync, error.kind)
+            ours = frozenset(self._trackers)
+            await self._deliver.let_go(ours, 0.0)
+            self._drop(ours)
+            return error
+        finally:
+            await consumer.close()
+        return None
 
     async def _round(self, consumer: Consumer) -> None:
         for event in await consumer.poll(timeout_seconds=0.1):
@@ -199,6 +199,7 @@ class ConsumeStage:
         self._meter.assigned_partitions(self._sync, len(self._trackers))
 
     def _assign(self, partition: Partition, start: int, end: int) -> None:
+        self._attempt = 0
         tracker = OffsetTracker(start)
         self._trackers[partition] = tracker
         hold = start < end
