@@ -54,7 +54,8 @@ class KafkaAdmin:
 
     async def delete(self, names: Sequence[str]) -> None:
         """Delete those of the topics that exist, with everything in them."""
-        gone = [name for name in names if name in await self.topics()]
+        there = await self.topics()
+        gone = [name for name in names if name in there]
         if gone:
             await self._owned.run("deleting topics", lambda c: c.delete_topics(gone))
 

@@ -77,11 +77,13 @@ def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> dic
     offsets: dict[int, range] = {}
     sent: dict[int, int] = {}
     for change in changes:
+        number = change.partition_hash % count
+        sent[number] = sent.get(number, 0) + 1
         future = client.send(
             topic,
             key=change.key,
             value=change.value,
-            partition=change.partition_hash % count,
+            partition=number,
             headers=[
                 ("row_hash", change.row_hash),
                 ("op", change.op.encode()),
@@ -89,8 +91,6 @@ def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> dic
                 epoch_header,
             ],
         )
-        number = change.partition_hash % count
-        sent[number] = sent.get(number, 0) + 1
         size = len(change.key) + len(change.value or b"")
         unacked.append((future, size))
         unacked_bytes += size
