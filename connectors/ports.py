@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from connectors.records import (
     Change,
@@ -22,6 +22,8 @@ from connectors.records import (
     Outcome,
     Page,
     Partition,
+    SnapshotCounts,
+    Survey,
     UserUpdate,
     Window,
 )
@@ -42,8 +44,11 @@ class Source(Protocol):
         """Return the columns the model's query yields, in order, without reading a row."""
         ...
 
-    async def missing_values(self, model: Model) -> tuple[int, int]:
-        """Return how many rows have no key, and how many have no watermark."""
+    async def survey(self, window: Window) -> Survey:
+        """Count the window's rows, whatever its limit, and the rows that no window returns.
+
+        An aggregate: it returns no key, so it costs no MQR.
+        """
         ...
 
     def read(self, window: Window) -> AsyncIterator[Page]:
@@ -53,13 +58,24 @@ class Source(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where changes went. `partitions` has one entry per change, `too_large` indexes into them.
+
+    `offsets` are what they got, by partition; one in which somebody else wrote in between is left
+    out.
+    """
+
+    partitions: Sequence[int]
+    offsets: Mapping[int, range]
+    too_large: frozenset[int] = frozenset()
+
+
 class Producer(Protocol):
     """Writes changes to a model's topic."""
 
-    async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> dict[int, range]:
-        """Return once the broker holds every change: the offsets they got, by partition.
-
-        A partition whose offsets in that range are not all ours is left out.
+    async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> Sent:
+        """Return once the broker holds every change, or has said of one that it is too large.
 
         Raises RetryableError when that is not certain; the changes must then be sent again.
         """
@@ -82,12 +98,18 @@ class Ledger(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRow:
-    """What the topic says of a key: its newest row's hash, None once it was deleted."""
+class LoggedRow(NamedTuple):
+    """One record of a model's topic: a row version (`row_hash`), a delete, or a tombstone.
+
+    A delete has no hash, a tombstone no value either.
+    """
 
     key: bytes
+    partition: int
+    epoch: int
+    changed_at_ns: int
     row_hash: bytes | None
+    value: bytes | None
 
 
 class ModelLog(Protocol):
@@ -99,11 +121,26 @@ class ModelLog(Protocol):
 
     def read(
         self, topic: str, start: Mapping[int, int]
-    ) -> AsyncIterator[tuple[Sequence[KnownRow], Mapping[int, int]]]:
-        """Yield known rows with the offsets up to which, after them, everything was seen."""
+    ) -> AsyncIterator[tuple[Sequence[LoggedRow], Mapping[int, int]]]:
+        """Yield records with the offsets up to which, after them, everything was seen."""
         ...
 
     async def close(self) -> None: ...
+
+
+class KnownRow(NamedTuple):
+    """What the index keeps of a key.
+
+    `row_hash` is the newest version's; empty after a delete that has no tombstone yet, None once
+    nothing is left of it. `partition` is where that version stands. Snapshot models also keep
+    `delete`, the record to publish when the row leaves, and `filled`, which columns hold something.
+    """
+
+    key: bytes
+    row_hash: bytes | None
+    partition: int = 0
+    delete: bytes = b""
+    filled: bytes = b""
 
 
 class Index(Protocol):
@@ -116,14 +153,38 @@ class Index(Protocol):
         """Return the offsets of a topic up to which this index is true."""
         ...
 
+    def epochs(self, log: str) -> dict[int, int]:
+        """Return the highest epoch seen in each partition of a topic up to there."""
+        ...
+
     def changed(self, model: str, keys: Sequence[bytes], hashes: Sequence[bytes]) -> list[bool]:
         """Say of each row whether its hash differs from the newest known one."""
         ...
 
     def remember(
-        self, model: str, rows: Sequence[KnownRow], log: str, next_offsets: Mapping[int, int]
+        self,
+        model: str,
+        rows: Sequence[KnownRow],
+        log: str,
+        next_offsets: Mapping[int, int],
+        epochs: Mapping[int, int],
     ) -> None:
-        """Store rows and the offsets they make true, together or not at all."""
+        """Store rows and up to where they are true, together or not at all."""
+        ...
+
+    def doubt(self, model: str, keys: Mapping[bytes, int]) -> None:
+        """Forget what is known of keys that a replaced poller wrote over, until remembered anew.
+
+        Each comes with the change time of the version that now stands last in the topic.
+        """
+        ...
+
+    def doubted_since_ns(self, model: str) -> int | None:
+        """Return the earliest change time among the keys in doubt, or None."""
+        ...
+
+    def end_doubt(self, model: str) -> None:
+        """Give up on keys still in doubt: a read from there on did not return them."""
         ...
 
     def new_keys(self, period: str, hashes: Sequence[bytes]) -> list[bytes]:
@@ -138,11 +199,57 @@ class Index(Protocol):
         """Return how many distinct keys are counted in the period."""
         ...
 
+    def keep(self, model: str, log: str, columns: str) -> None:
+        """Forget a model whose rows were stored for delete records of other columns."""
+        ...
+
     def forget(self, model: str, log: str) -> None:
         """Drop a model's rows and what is noted of its topic, to read it from the start."""
         ...
 
     def close(self) -> None: ...
+
+
+class SeenRow(NamedTuple):
+    """A row of a snapshot: `change` is there if it is to be published, `blanked` names columns."""
+
+    key: bytes
+    change: Change | None = None
+    delete: bytes = b""
+    filled: bytes = b""
+    blanked: tuple[str, ...] = ()
+
+
+class Snapshots(Protocol):
+    """Where a full read waits, on disk, until it is known whole. Methods block like the index's."""
+
+    def begin(self, model: str) -> None:
+        """Start a snapshot with nothing seen; whatever an earlier one left is gone."""
+        ...
+
+    def filled(self, model: str, keys: Sequence[bytes]) -> list[bytes]:
+        """Return of each key which columns its newest known version fills; empty if unknown."""
+        ...
+
+    def add(self, model: str, rows: Sequence[SeenRow]) -> None:
+        """Note rows as seen, and keep those that are to be published."""
+        ...
+
+    def counts(self, model: str) -> SnapshotCounts:
+        """Return the comparison of everything seen so far with everything known."""
+        ...
+
+    def staged(self, model: str, after: bytes | None, limit: int) -> list[SeenRow]:
+        """Return the next rows to publish, in the order of their keys, after a key."""
+        ...
+
+    def gone(self, model: str, after: bytes | None, limit: int) -> list[KnownRow]:
+        """Return the next known rows that were not seen, in the order of their keys."""
+        ...
+
+    def end(self, model: str) -> None:
+        """Forget the snapshot; its rows leave the disk."""
+        ...
 
 
 class Schemas(Protocol):

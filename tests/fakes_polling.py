@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 from connectors.errors import RetryableError
-from connectors.ports import KnownRow
+from connectors.ports import LoggedRow, Sent
 from connectors.records import (
     Change,
     Column,
@@ -15,9 +18,11 @@ from connectors.records import (
     LedgerRecord,
     Model,
     Page,
+    Survey,
     Window,
 )
-from worker.rules.window import NS, to_ns, to_text
+from worker.rules.mqr import MqrUse
+from worker.rules.watermark import NS, to_ns, to_text
 
 NOON_NS = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * NS
 COLUMNS = (
@@ -25,6 +30,7 @@ COLUMNS = (
     Column("NAME", ColumnType.TEXT),
     Column("CHANGED", ColumnType.TIMESTAMP_TZ),
 )
+BLANK = "<null>"  # this name stands for a NULL
 PEOPLE = Model("people", "SELECT * FROM PEOPLE", "ID", "CHANGED", change_tokens=("PEOPLE",))
 
 
@@ -40,22 +46,29 @@ class Outside:
         self.table: dict[str, tuple[int, str]] = {}
         self.clock_ns = NOON_NS
         self.columns: tuple[Column, ...] = COLUMNS
-        self.missing = (0, 0)
+        self.unusable = Survey(0)
         self.topic: list[Change] = []
+        self.epochs: list[int] = []
+        self.too_large: set[bytes] = set()
         self.ledger: list[LedgerEntry] = []
         self.schemas: dict[int, str] = {}
+        self.twins: list[tuple[str, int, str]] = []
+        self.meanwhile: list[Callable[[], object]] = []
+        self.partitions = 1
         self.windows: list[Window] = []
         self.returned: set[str] = set()
+        self.statements: list[tuple[int, frozenset[str]]] = []
         self.followed: list[int] = []
         self.tokens_asked = 0
         self.steps = 0
         self.crash_at = -1
+        self.crash_when: Callable[[], bool] = lambda: False
         self.failure: RetryableError | None = None
 
     def step(self) -> None:
         """Pass a point at which a process may end; every effect lies between two of them."""
         self.steps += 1
-        if self.steps == self.crash_at:
+        if self.steps == self.crash_at or self.crash_when():
             raise CrashError
         if self.failure is not None:
             raise self.failure
@@ -64,6 +77,10 @@ class Outside:
         """Change rows now; all of them get one change time, as a daily build does."""
         self.clock_ns += NS
         self.table |= dict.fromkeys(keys, (self.clock_ns, name))
+
+    def key(self, text: str) -> Any:
+        """Return a key as the source has it: text, or a number where the column says so."""
+        return Decimal(text) if self.columns[0].type is ColumnType.DECIMAL else text
 
     def newest(self) -> dict[str, str]:
         """Return what the topic holds of each key, oldest record first to be replaced."""
@@ -92,21 +109,40 @@ class FakeSource:
     async def describe(self, _: Model) -> tuple[Column, ...]:
         return self._outside.columns
 
-    async def missing_values(self, _: Model) -> tuple[int, int]:
-        return self._outside.missing
+    async def survey(self, window: Window) -> Survey:
+        return replace(self._outside.unusable, rows=len(self._found(window)))
 
     async def read(self, window: Window) -> AsyncIterator[Page]:
         outside = self._outside
         outside.step()
         outside.windows.append(window)
-        rows = sorted((to_text(ns), key, name) for key, (ns, name) in outside.table.items())
-        found = [row for row in rows if _within(window, row[0], row[1])][: window.limit]
-        outside.returned |= {key for _, key, _ in found}
+        for change in outside.meanwhile[:1]:
+            outside.meanwhile.remove(change)
+            change()
+        found = self._found(window)[: window.limit]
+        keys = frozenset(key for _, key, _ in found)
+        outside.returned |= keys
+        outside.statements.append((outside.clock_ns, keys))
         for start in range(0, len(found), self._page_rows):
             part = found[start : start + self._page_rows]
-            values = [(key, name, _moment(mark)) for mark, key, name in part]
-            yield Page(outside.columns, values, [to_ns(mark) for mark, _, _ in part])
+            values = [
+                (outside.key(key), None if name == BLANK else name, _moment(mark))
+                for mark, key, name in part
+            ]
+            marks = [to_ns(mark) for mark, _, _ in part] if window.model.watermark else []
+            yield Page(outside.columns, values, marks)
             outside.step()
+
+    def _found(self, window: Window) -> list[tuple[str, str, str]]:
+        rows = [(to_text(ns), key, name) for key, (ns, name) in self._outside.table.items()]
+        rows += [(to_text(ns), key, name) for key, ns, name in self._outside.twins]
+        if window.model.watermark is None:
+            in_order = sorted(rows, key=lambda row: self._outside.key(row[1]))
+            if window.after is None or window.after.key is None:
+                return in_order
+            after = self._outside.key(window.after.key)
+            return [row for row in in_order if self._outside.key(row[1]) > after]
+        return [row for row in sorted(rows) if _within(window, row[0], row[1])]
 
     async def close(self) -> None:
         return
@@ -118,13 +154,20 @@ class FakeProducer:
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
 
-    async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> dict[int, range]:
+    async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> Sent:
         assert (topic, epoch) > ("", 0)
-        self._outside.step()
-        start = len(self._outside.topic)
-        self._outside.topic += changes
-        self._outside.step()
-        return {0: range(start, len(self._outside.topic))}
+        outside = self._outside
+        outside.step()
+        start = len(outside.topic)
+        taken = [one for one in changes if one.key not in outside.too_large]
+        outside.topic += taken
+        outside.epochs += [epoch] * len(taken)
+        outside.step()
+        refused = frozenset(i for i, one in enumerate(changes) if one not in taken)
+        partitions = [one.partition_hash % outside.partitions for one in changes]
+        known = not refused and outside.partitions == 1
+        offsets = {0: range(start, len(outside.topic))} if known else {}
+        return Sent(partitions, offsets, refused)
 
     async def close(self) -> None:
         return
@@ -141,9 +184,11 @@ class FakeModelLog:
 
     async def read(
         self, _: str, start: Mapping[int, int]
-    ) -> AsyncIterator[tuple[Sequence[KnownRow], Mapping[int, int]]]:
+    ) -> AsyncIterator[tuple[Sequence[LoggedRow], Mapping[int, int]]]:
         first = start.get(0, 0)
-        rows = [KnownRow(one.key, one.row_hash) for one in self._outside.topic[first:]]
+        records = zip(self._outside.topic[first:], self._outside.epochs[first:], strict=True)
+        parts = self._outside.partitions
+        rows = [_logged(one, one.partition_hash % parts, epoch) for one, epoch in records]
         self._outside.followed.append(len(rows))
         yield rows, {0: len(self._outside.topic)}
 
@@ -195,7 +240,9 @@ class PollingMeter:
     """Remembers what the polling stages report."""
 
     def __init__(self) -> None:
-        self.read = self.published = self.unchanged = self.duplicates = 0
+        self.read = self.published = self.unchanged = self.too_large = self.deleted = 0
+        self.superseded_rows = 0
+        self.surveys: list[Survey] = []
         self.results: list[str] = []
         self.states: list[tuple[str, str]] = []
         self.errors: list[str] = []
@@ -212,20 +259,38 @@ class PollingMeter:
     def poll_state(self, _: str, state: str, reason: str) -> None:
         self.states.append((state, reason))
 
-    def rows_read(self, _: str, *, published: int, unchanged: int) -> None:
-        self.read += published + unchanged
+    def rows_read(self, _: str, *, published: int, unchanged: int, too_large: int) -> None:
+        self.read += published + unchanged + too_large
         self.published += published
         self.unchanged += unchanged
+        self.too_large += too_large
 
-    def duplicate_keys(self, _: str, rows: int) -> None:
-        self.duplicates += rows
+    def rows_deleted(self, _: str, rows: int) -> None:
+        self.deleted += rows
 
-    def mqr(self, used: int, reserved: int, period: str) -> None:
-        assert period
-        self.used.append((used, reserved))
+    def surveyed(self, _: str, survey: Survey) -> None:
+        self.surveys.append(survey)
+
+    def catching_up(self, _: str, done: int, total: int) -> None:
+        assert 0 <= done <= total
+
+    def superseded(self, _: str, rows: int) -> None:
+        self.superseded_rows += rows
+
+    def mqr(self, use: MqrUse) -> None:
+        assert use.period
+        self.used.append((use.used, use.reserved))
+
+    def mqr_forecast(self, records: int) -> None:
+        assert records >= 0
 
     def committed(self, _: str, watermark_ns: int | None) -> None:
         self.watermarks.append(watermark_ns)
+
+
+def _logged(change: Change, partition: int, epoch: int) -> LoggedRow:
+    row_hash = None if change.op == "delete" else change.row_hash
+    return LoggedRow(change.key, partition, epoch, change.changed_at_ns, row_hash, change.value)
 
 
 def _within(window: Window, mark: str, key: str) -> bool:

@@ -8,6 +8,7 @@ import snowflake.connector
 
 from connectors.records import Model
 from tests.stand_ins import PASSWORD, StandIn
+from tests.warehouse_door import Door
 
 TABLE = "PREP.SENSITIVE.POC_PUMP_MARKETING_CONTACT_NAMESPACE_DETAIL"
 KEY, WATERMARK = "DIM_MARKETING_CONTACT_ID", "LAST_CHANGED"
@@ -42,6 +43,22 @@ def options(warehouse: StandIn, **changed: object) -> dict[str, object]:
         "use_proxy_env": False,
         "database": "PREP",
         "schema": "SENSITIVE",
+        **changed,
+    }
+
+
+def door_options(door: Door, **changed: object) -> dict[str, object]:
+    """What leads through a door in front of the warehouse, without any proof of who asks."""
+    return {
+        "account": "sandbox",
+        "user": "HIGHTIDE",
+        "host": "127.0.0.1",
+        "port": door.port,
+        "protocol": "http",
+        "use_proxy_env": False,
+        "database": "PREP",
+        "schema": "SENSITIVE",
+        "retry_max_attempts": 1,
         **changed,
     }
 

@@ -1,6 +1,7 @@
 """The ledger topic: one partition, append-only, one self-contained Avro record per entry.
 
-Each record opens with a version byte, so that an older worker refuses a newer format loudly.
+Each record opens with a version byte: an older worker refuses a newer format loudly, a newer worker
+reads what older ones wrote.
 """
 
 from __future__ import annotations
@@ -17,31 +18,37 @@ from connectors.kafka.log import LogReader
 from connectors.kafka.producer import ACK_DEADLINE_SECONDS, owned_producer
 from connectors.records import LedgerEntry, LedgerRecord, Position
 
-VERSION = 1
+VERSION = 2
 _OPTIONAL_TEXT = ["null", "string"]
-SCHEMA = fastavro.parse_schema(
-    {
-        "type": "record",
-        "namespace": "hightide",
-        "name": "LedgerEntry",
-        "fields": [
-            {"name": "kind", "type": "string"},
-            {"name": "epoch", "type": "long"},
-            {"name": "poller", "type": "string"},
-            {"name": "model", "type": "string"},
-            {"name": "period", "type": "string"},
-            {"name": "reserved", "type": "long"},
-            {"name": "used", "type": "long"},
-            {"name": "watermark", "type": _OPTIONAL_TEXT},
-            {"name": "watermark_key", "type": _OPTIONAL_TEXT},
-            {"name": "rows_read", "type": "long"},
-            {"name": "new_keys", "type": "bytes"},
-            {"name": "fingerprint", "type": "string"},
-            {"name": "change_token", "type": "string"},
-            {"name": "schema_id", "type": "long"},
-        ],
-    }
-)
+_FIELDS = [
+    {"name": "kind", "type": "string"},
+    {"name": "epoch", "type": "long"},
+    {"name": "poller", "type": "string"},
+    {"name": "model", "type": "string"},
+    {"name": "period", "type": "string"},
+    {"name": "reserved", "type": "long"},
+    {"name": "used", "type": "long"},
+    {"name": "watermark", "type": _OPTIONAL_TEXT},
+    {"name": "watermark_key", "type": _OPTIONAL_TEXT},
+    {"name": "rows_read", "type": "long"},
+    {"name": "new_keys", "type": "bytes"},
+    {"name": "fingerprint", "type": "string"},
+    {"name": "change_token", "type": "string"},
+    {"name": "schema_id", "type": "long"},
+]
+_SINCE_2 = [
+    {"name": "at_ns", "type": "long", "default": 0},
+    {"name": "uncertain", "type": "long", "default": 0},
+]
+
+
+def _schema(*fields: object) -> Any:
+    return fastavro.parse_schema(
+        {"type": "record", "namespace": "hightide", "name": "LedgerEntry", "fields": list(fields)}
+    )
+
+
+SCHEMAS = {1: _schema(*_FIELDS), VERSION: _schema(*_FIELDS, *_SINCE_2)}
 
 
 class KafkaLedger:
@@ -79,7 +86,7 @@ def encode(entry: LedgerEntry) -> bytes:
     position = entry.watermark
     fastavro.schemaless_writer(
         buffer,
-        SCHEMA,
+        SCHEMAS[VERSION],
         {
             "kind": entry.kind,
             "epoch": entry.epoch,
@@ -95,6 +102,8 @@ def encode(entry: LedgerEntry) -> bytes:
             "fingerprint": entry.fingerprint,
             "change_token": entry.change_token,
             "schema_id": entry.schema_id,
+            "at_ns": entry.at_ns,
+            "uncertain": entry.uncertain,
         },
     )
     return buffer.getvalue()
@@ -102,16 +111,23 @@ def encode(entry: LedgerEntry) -> bytes:
 
 def decode(value: bytes) -> LedgerEntry:
     """Return the entry in a record; ConfigurationError for a format this worker can't read."""
-    if not value or value[0] != VERSION:
-        raise ConfigurationError(
-            "the ledger topic holds a record of another format: a newer Hightide wrote it, "
-            "or something else did",
-            kind="ledger_format",
-        )
+    if not value or value[0] not in SCHEMAS:
+        raise _unreadable()
     stream = io.BytesIO(value)
     stream.seek(1)
-    fields: Any = fastavro.schemaless_reader(stream, SCHEMA, None)
+    try:
+        fields: Any = fastavro.schemaless_reader(stream, SCHEMAS[value[0]], SCHEMAS[VERSION])
+    except Exception:  # noqa: BLE001  # a dozen of fastavro's, without a common base
+        raise _unreadable() from None
     value_text, key = fields.pop("watermark"), fields.pop("watermark_key")
     return LedgerEntry(
         **fields, watermark=None if value_text is None else Position(value_text, key)
+    )
+
+
+def _unreadable() -> ConfigurationError:
+    return ConfigurationError(
+        "the ledger topic holds a record of another format: a newer Hightide wrote it, "
+        "or something else did",
+        kind="ledger_format",
     )

@@ -16,7 +16,7 @@ from connectors.kafka.connection import (
     OwnedClient,
     build,
 )
-from connectors.ports import KnownRow
+from connectors.ports import LoggedRow
 
 POLL_MS = 500
 MAX_RECORDS = 5_000
@@ -139,15 +139,22 @@ class KafkaModelLog:
 
     async def read(
         self, topic: str, start: Mapping[int, int]
-    ) -> AsyncIterator[tuple[Sequence[KnownRow], Mapping[int, int]]]:
+    ) -> AsyncIterator[tuple[Sequence[LoggedRow], Mapping[int, int]]]:
         async for records, positions in self._reader.records(topic, start):
-            yield [_known(record) for record in records], positions
+            yield [_logged(record) for record in records], positions
 
     async def close(self) -> None:
         await self._reader.close()
 
 
-def _known(record: Any) -> KnownRow:
+def _logged(record: Any) -> LoggedRow:
     headers = dict(record.headers)
     gone = record.value is None or headers.get("op") == b"delete"
-    return KnownRow(record.key, None if gone else headers.get("row_hash", b""))
+    return LoggedRow(
+        record.key,
+        record.partition,
+        int(headers.get("epoch", b"0")),
+        int(headers.get("changed_at", b"0")),
+        None if gone else headers.get("row_hash", b""),
+        record.value,
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
 from kafka import KafkaProducer
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from connectors.errors import ConfigurationError, RetryableError
+from connectors.errors import ConfigurationError, RetryableError, TooLargeError
 from connectors.kafka.connection import (
     REQUEST_TIMEOUT_MS,
     KafkaConnection,
@@ -16,6 +17,7 @@ from connectors.kafka.connection import (
     build,
 )
 from connectors.kafka.topics import MAX_DEAD_LETTER_BYTES
+from connectors.ports import Sent
 from connectors.records import Change
 
 # kafka-python's send() never blocks on memory, so the bytes without an ack are bounded here.
@@ -53,11 +55,54 @@ class KafkaChangeProducer:
     def __init__(self, connection: KafkaConnection) -> None:
         self._owned = owned_producer(connection, "producer")
 
-    async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> dict[int, range]:
-        """Return the offsets by partition once the broker holds every change.
+    async def send(self, topic: str, changes: Sequence[Change], epoch: int) -> Sent:
+        """Return where changes went once the broker holds them or has refused one as too large.
 
-        A partition in which somebody else wrote in between is left out.
+        Their order in the topic is the order given; beside those that are too large some may be
+        there twice, since everything else goes again from the first on.
         """
+        too_large: set[int] = set()
+        sent: Sent | None = None
+        while sent is None:
+            places = [i for i in range(len(changes)) if i not in too_large]
+            try:
+                sent = await self._send(topic, [changes[i] for i in places], epoch)
+            except _RefusedRecordsError as refused:
+                suspects = [places[i] for i in refused.indexes]
+                too_large |= await self._refused_alone(topic, changes, suspects, epoch)
+        if not too_large:
+            return sent
+        count = await self._owned.run(
+            f"looking up {topic}", lambda client: _partition_count(client, topic)
+        )
+        partitions = [change.partition_hash % count for change in changes]
+        return Sent(partitions, sent.offsets, frozenset(too_large))
+
+    async def _refused_alone(
+        self, topic: str, changes: Sequence[Change], suspects: Sequence[int], epoch: int
+    ) -> set[int]:
+        """Return suspects that the broker refuses also alone: one at least, most often all.
+
+        Whatever was to follow a record that is too large failed with it, thousands perhaps: the
+        largest are tried first, and once one of them is taken the others are believed.
+        """
+        found: set[int] = set()
+        for i in sorted(suspects, key=lambda i: _size(changes[i]), reverse=True):
+            try:
+                await self._send(topic, [changes[i]], epoch)
+            except _RefusedRecordsError:
+                found.add(i)
+            else:
+                if found:
+                    return found
+        if not found:
+            raise RetryableError(
+                f"Kafka took each record for {topic} alone, and refused them together",
+                kind="kafka_unavailable",
+            )
+        return found
+
+    async def _send(self, topic: str, changes: Sequence[Change], epoch: int) -> Sent:
         return await self._owned.run(
             f"writing to {topic}", lambda client: _send(client, topic, changes, epoch)
         )
@@ -67,51 +112,93 @@ class KafkaChangeProducer:
         await self._owned.close()
 
 
-def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> dict[int, range]:
+class _RefusedRecordsError(TooLargeError):
+    """The broker takes no batch that holds these records; `indexes` point into what was sent."""
+
+    def __init__(self, indexes: frozenset[int]) -> None:
+        super().__init__("records are larger than the broker takes")
+        self.indexes = indexes
+
+
+def _partition_count(client: Any, topic: str) -> int:
     count = len(client.partitions_for(topic) or ())
     if not count:
         raise RetryableError(f"topic {topic} has no partitions yet", kind="kafka_unavailable")
+    return count
+
+
+def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> Sent:
+    count = _partition_count(client, topic)
+    flight = _Flight()
     epoch_header = ("epoch", str(epoch).encode())
-    unacked: deque[tuple[Any, int]] = deque()
-    unacked_bytes = 0
-    offsets: dict[int, range] = {}
-    sent: dict[int, int] = {}
-    for change in changes:
-        number = change.partition_hash % count
-        sent[number] = sent.get(number, 0) + 1
-        future = client.send(
-            topic,
-            key=change.key,
-            value=change.value,
-            partition=number,
-            headers=[
-                ("row_hash", change.row_hash),
-                ("op", change.op.encode()),
-                ("changed_at", str(change.changed_at_ns).encode()),
-                epoch_header,
-            ],
-        )
-        size = len(change.key) + len(change.value or b"")
-        unacked.append((future, size))
-        unacked_bytes += size
-        while unacked_bytes > MAX_UNACKED_BYTES:
-            unacked_bytes -= _settle(unacked, offsets)
-    while unacked:
-        _settle(unacked, offsets)
+    partitions = [change.partition_hash % count for change in changes]
+    for i, (change, number) in enumerate(zip(changes, partitions, strict=True)):
+        headers = [
+            ("row_hash", change.row_hash),
+            ("op", change.op.encode()),
+            ("changed_at", str(change.changed_at_ns).encode()),
+            epoch_header,
+        ]
+        try:
+            future = client.send(
+                topic, key=change.key, value=change.value, partition=number, headers=headers
+            )
+        except MessageSizeTooLargeError:
+            flight.refused.add(i)
+            continue
+        flight.add(i, future, _size(change))
+    offsets = flight.land()
+    counts = Counter(partitions)
     # Where somebody else wrote in between, the offsets are not ours alone.
-    return {n: found for n, found in offsets.items() if len(found) == sent[n]}
+    return Sent(partitions, {n: found for n, found in offsets.items() if len(found) == counts[n]})
 
 
-def _settle(unacked: deque[tuple[Any, int]], offsets: dict[int, range]) -> int:
-    future, size = unacked.popleft()
-    metadata = future.get(timeout=ACK_DEADLINE_SECONDS)
-    if metadata.offset < 0:
-        raise ConfigurationError(
-            "the broker acknowledges without an offset: acks=all is overridden somewhere",
-            kind="kafka_acks",
+def _size(change: Change) -> int:
+    return len(change.key) + len(change.value or b"")
+
+
+class _Flight:
+    """Records without an ack, bounded in bytes: send() itself never waits for memory."""
+
+    def __init__(self) -> None:
+        self._unacked: deque[tuple[int, Any, int]] = deque()
+        self._bytes = 0
+        self._offsets: dict[int, range] = {}
+        self.refused: set[int] = set()
+
+    def add(self, index: int, future: Any, size: int) -> None:
+        """Take a record in; wait for the oldest acks while there is too much."""
+        self._unacked.append((index, future, size))
+        self._bytes += size
+        while self._bytes > MAX_UNACKED_BYTES:
+            self._settle()
+
+    def land(self) -> dict[int, range]:
+        """Wait for every ack; return the offsets by partition."""
+        while self._unacked:
+            self._settle()
+        if self.refused:
+            raise _RefusedRecordsError(frozenset(self.refused))
+        return self._offsets
+
+    def _settle(self) -> None:
+        index, future, size = self._unacked.popleft()
+        self._bytes -= size
+        try:
+            metadata = future.get(timeout=ACK_DEADLINE_SECONDS)
+        except (MessageSizeTooLargeError, RecordListTooLargeError):
+            self.refused.add(index)
+            return
+        except KafkaError:
+            if self.refused:  # what followed a refused batch fails with it
+                return
+            raise
+        if metadata.offset < 0:
+            raise ConfigurationError(
+                "the broker acknowledges without an offset: acks=all is overridden somewhere",
+                kind="kafka_acks",
+            )
+        seen = self._offsets.get(metadata.partition, range(metadata.offset, metadata.offset + 1))
+        self._offsets[metadata.partition] = range(
+            min(seen.start, metadata.offset), max(seen.stop, metadata.offset + 1)
         )
-    seen = offsets.get(metadata.partition, range(metadata.offset, metadata.offset + 1))
-    offsets[metadata.partition] = range(
-        min(seen.start, metadata.offset), max(seen.stop, metadata.offset + 1)
-    )
-    return size

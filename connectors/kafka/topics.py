@@ -12,6 +12,9 @@ _DAY_MS = 24 * _HOUR_MS
 MAX_RECORD_BYTES = 4_000_000
 MAX_DEAD_LETTER_BYTES = MAX_RECORD_BYTES + 10_000
 
+# How long something is kept; -1 is for ever.
+_AT_LEAST = ("retention.ms", "min.compaction.lag.ms", "delete.retention.ms")
+
 
 @dataclass(frozen=True, slots=True)
 class TopicNames:
@@ -49,21 +52,26 @@ class Topic:
     settings: Mapping[str, str]
 
 
-def model_spec(name: str, partitions: int) -> Topic:
+def model_spec(name: str, partitions: int, *, snapshot: bool) -> Topic:
     """The topic is the table: every key's newest row stays for ever."""
-    return Topic(
-        name,
-        partitions,
-        {
-            "cleanup.policy": "compact",
-            # Kafka compacts closed segments only. By default they close after a week or a GB, and
-            # a replay would send every version of a profile before its newest.
-            "segment.ms": str(_HOUR_MS),
-            "max.compaction.lag.ms": str(_HOUR_MS),
-            "max.message.bytes": str(MAX_RECORD_BYTES),
-            "compression.type": "producer",
-        },
-    )
+    settings = {
+        "cleanup.policy": "compact",
+        # Kafka compacts closed segments only. By default they close after a week or a GB, and
+        # a replay would send every version of a profile before its newest.
+        "segment.ms": str(_HOUR_MS),
+        "max.compaction.lag.ms": str(_HOUR_MS),
+        "max.message.bytes": str(MAX_RECORD_BYTES),
+        "compression.type": "producer",
+    }
+    if snapshot:
+        # A row that left is a delete record and a tombstone. Who it was stands in the first alone,
+        # and compaction would leave only the second: a sync that was stopped for a week finds both.
+        settings |= {
+            "min.compaction.lag.ms": str(7 * _DAY_MS),
+            "max.compaction.lag.ms": str(8 * _DAY_MS),
+            "delete.retention.ms": str(7 * _DAY_MS),
+        }
+    return Topic(name, partitions, settings)
 
 
 def ledger_spec(name: str) -> Topic:
@@ -92,15 +100,17 @@ def dead_letter_spec(name: str, partitions: int) -> Topic:
 def misfit(topic: Topic, partitions: int, settings: Mapping[str, str]) -> str | None:
     """Return what is wrong with a topic that exists, in words, or None.
 
-    A ledger that forgets loses watermark and MQR, a model topic that deletes loses rows, and the
-    log's order means nothing over two partitions.
+    A ledger that forgets loses watermark and MQR, a model topic that deletes loses rows, one that
+    is compacted too early loses who it was that left, and the log's order means nothing over two
+    partitions.
     """
     policy, wanted = settings.get("cleanup.policy", ""), topic.settings["cleanup.policy"]
     if policy != wanted:
         return f"{topic.name} has cleanup.policy={policy}, it must be {wanted}"
     if topic.partitions == 1 and partitions != 1:
         return f"{topic.name} has {partitions} partitions, it must have one"
-    kept, needed = int(settings.get("retention.ms", "-1")), topic.settings.get("retention.ms")
-    if needed is not None and 0 <= kept < int(needed):
-        return f"{topic.name} has retention.ms={kept}, it needs {needed} at least"
+    for name in _AT_LEAST:
+        kept, needed = int(settings.get(name, "-1")), topic.settings.get(name)
+        if needed is not None and 0 <= kept < int(needed):
+            return f"{topic.name} has {name}={kept}, it needs {needed} at least"
     return None

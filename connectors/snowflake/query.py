@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from connectors.errors import ConfigurationError
 from connectors.records import Column, ColumnType, Model, Window
 
-WATERMARK_NS = "_HIGHTIDE_WATERMARK"
+WATERMARK_NUMBER = "_HIGHTIDE_WATERMARK"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+TIMES = (ColumnType.TIMESTAMP_NTZ, ColumnType.TIMESTAMP_TZ)
 _TOKEN_OBJECT = re.compile(r"[A-Za-z0-9_$\".]+")
 
 
@@ -44,59 +45,113 @@ def describe(model: Model) -> Statement:
 def read(window: Window) -> Statement:
     """Read a window in (watermark, key) order: one statement, one snapshot.
 
-    The first condition is what lets Snowflake skip partitions; the second makes the start exact
-    inside a run of equal watermarks, as every daily build has one.
+    A snapshot is read in the order of its keys and has no watermark column in its result. Times are
+    asked for as numbers: as objects they cost 2 microseconds each, a sixth of all that a row costs.
     """
     model = window.model
-    watermark, key = _quoted(model.watermark), _quoted(model.primary_key)
-    kind = _watermark_type(model, window.columns)
-    cast = f"CAST(? AS {kind})"
-    suffix = "+00:00" if kind == "TIMESTAMP_TZ(9)" else ""
-    conditions: list[str] = []
-    binds: list[str] = []
-    if window.after is not None:
-        start = window.after.value + suffix
-        conditions.append(f"m.{watermark} >= {cast}")
-        binds.append(start)
-        if window.after.key is not None:
-            conditions.append(f"(m.{watermark} > {cast} OR m.{key} > ?)")
-            binds += [start, window.after.key]
-    if window.before is not None:
-        conditions.append(f"m.{watermark} < {cast}")
-        binds.append(window.before + suffix)
-    where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
+    key = _quoted(model.primary_key)
+    conditions, binds = _conditions(window)
+    selected = ", ".join(_selected(column) for column in window.columns)
+    if model.watermark is None:
+        number, order = "", f"m.{key}"
+    else:
+        watermark = f"m.{_quoted(model.watermark)}"
+        number = f", {_as_number(watermark, _watermark_column(window))} AS {WATERMARK_NUMBER}"
+        order = f"{watermark}, m.{key}"
     sql = (
-        f"SELECT m.*, DATE_PART(EPOCH_NANOSECOND, m.{watermark}) AS {WATERMARK_NS}\n"
-        f"FROM (\n{_body(model)}\n) m\n"
-        f"{where}"
-        f"ORDER BY m.{watermark}, m.{key} LIMIT {int(window.limit)}"
+        f"SELECT {selected}{number}\nFROM (\n{_body(model)}\n) m\n"
+        f"WHERE {conditions}\nORDER BY {order} LIMIT {int(window.limit)}"
     )
-    return Statement(sql, tuple(binds))
+    return Statement(sql, binds)
+
+
+def survey(window: Window) -> Statement:
+    """Count the window's rows, and the rows of the whole model that no window returns."""
+    model = window.model
+    key = f"m.{_quoted(model.primary_key)}"
+    conditions, binds = _conditions(window)
+    no_watermark = "0"
+    if model.watermark is not None:
+        no_watermark = f"COUNT(*) - COUNT(m.{_quoted(model.watermark)})"
+    return Statement(
+        f"SELECT COUNT_IF({conditions}), COUNT(*) - COUNT({key}), {no_watermark}, "
+        f"COUNT({key}) - COUNT(DISTINCT {key})\nFROM (\n{_body(model)}\n) m",
+        binds,
+    )
 
 
 def check_columns(model: Model, columns: Sequence[Column]) -> None:
     """Raise ConfigurationError unless the model can be read in (watermark, key) order."""
     _column(model, columns, model.primary_key)
-    _watermark_type(model, columns)
+    if model.watermark is not None:
+        _kind(model, _column(model, columns, model.watermark))
 
 
-def _watermark_type(model: Model, columns: Sequence[Column]) -> str:
-    column = _column(model, columns, model.watermark)
-    if column.type is ColumnType.TIMESTAMP_TZ:
-        return "TIMESTAMP_TZ(9)"
-    if column.type is ColumnType.TIMESTAMP_NTZ:
-        if model.watermark_zone != "UTC":
-            raise ConfigurationError(
-                f"model {model.name}: the watermark {column.name} has no time zone "
-                "(TIMESTAMP_NTZ); say `watermark_zone: UTC` if it is written in UTC",
-                kind="watermark_zone",
-            )
-        return "TIMESTAMP_NTZ(9)"
+def _conditions(window: Window) -> tuple[str, tuple[str, ...]]:
+    """Return the window as conditions with their binds.
+
+    The first bound is what lets Snowflake skip partitions; the second makes the start exact inside
+    a run of equal watermarks, as every daily build has one.
+    """
+    model, after = window.model, window.after
+    key = f"m.{_quoted(model.primary_key)}"
+    conditions, binds = [f"{key} IS NOT NULL"], []
+    if model.watermark is None:
+        if after is not None and after.key is not None:
+            conditions.append(f"{key} > ?")
+            binds.append(after.key)
+        return " AND ".join(conditions), tuple(binds)
+    watermark = f"m.{_quoted(model.watermark)}"
+    kind = _kind(model, _watermark_column(window))
+    cast, suffix = f"CAST(? AS {kind})", "+00:00" if kind == "TIMESTAMP_TZ(9)" else ""
+    conditions.append(f"{watermark} IS NOT NULL")
+    if after is not None:
+        start = after.value + suffix
+        conditions.append(f"{watermark} >= {cast}")
+        binds.append(start)
+        if after.key is not None:
+            conditions.append(f"({watermark} > {cast} OR {key} > ?)")
+            binds += [start, after.key]
+    if window.before is not None:
+        conditions.append(f"{watermark} < {cast}")
+        binds.append(window.before + suffix)
+    return " AND ".join(conditions), tuple(binds)
+
+
+def _selected(column: Column) -> str:
+    name = '"' + column.name.replace('"', '""') + '"'
+    if column.type in TIMES:
+        return f"DATE_PART(EPOCH_MICROSECOND, m.{name}) AS {name}"
+    return f"m.{name}"
+
+
+def _watermark_column(window: Window) -> Column:
+    return _column(window.model, window.columns, window.model.watermark or "")
+
+
+def _kind(model: Model, column: Column) -> str:
+    match column.type:
+        case ColumnType.TIMESTAMP_TZ:
+            return "TIMESTAMP_TZ(9)"
+        case ColumnType.TIMESTAMP_NTZ:
+            return "TIMESTAMP_NTZ(9)"
+        case ColumnType.DATE:
+            return "DATE"
+        case ColumnType.DECIMAL if column.scale == 0:
+            return "NUMBER(38,0)"
     raise ConfigurationError(
-        f"model {model.name}: the watermark {column.name} must be a timestamp column, "
-        f"it is {column.type.value}",
+        f"model {model.name}: the watermark {column.name} must be a timestamp, a date or a whole "
+        f"number, it is {column.type.value}",
         kind="watermark_type",
     )
+
+
+def _as_number(watermark: str, column: Column) -> str:
+    if column.type is ColumnType.DATE:
+        return f"DATEDIFF(DAY, CAST('1970-01-01' AS DATE), {watermark})"
+    if column.type is ColumnType.DECIMAL:
+        return watermark
+    return f"DATE_PART(EPOCH_NANOSECOND, {watermark})"
 
 
 def _column(model: Model, columns: Sequence[Column], name: str) -> Column:
@@ -121,12 +176,3 @@ def _quoted(name: str) -> str:
             kind="bad_identifier",
         )
     return f'"{name}"'
-
-
-def missing_values(model: Model) -> Statement:
-    """Count rows without a key and rows without a watermark: no window would ever return them."""
-    key, watermark = _quoted(model.primary_key), _quoted(model.watermark)
-    return Statement(
-        f"SELECT COUNT(*) - COUNT(m.{key}), COUNT(*) - COUNT(m.{watermark}) "
-        f"FROM (\n{_body(model)}\n) m"
-    )

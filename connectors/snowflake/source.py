@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-# At each login the connector asks the cloud's metadata server what machine this is, for its
-# telemetry; a pod that may not reach it waits seconds. The connector reads this when it logs in.
-os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
-
-import snowflake.connector  # after the line above
-
 from connectors.errors import ConfigurationError, RetryableError
-from connectors.records import Column, ColumnType, Model, Page, Window
+from connectors.records import Column, ColumnType, Model, Page, Survey, Window
 from connectors.snowflake import query
 from connectors.snowflake.failures import translate
+from connectors.snowflake.login import Login
 
 T = TypeVar("T")
 
@@ -41,27 +35,6 @@ _TYPES: Mapping[int, ColumnType] = {
     13: ColumnType.BOOLEAN,
 }
 
-# What every connection has unless the configuration says otherwise.
-_DEFAULTS: Mapping[str, object] = {
-    "application": "Hightide",
-    "paramstyle": "qmark",
-    "login_timeout": 30,
-    "query_timeout": 900,
-    "request_timeout": 60,
-    "connect_timeout": 10,
-    "retry_max_attempts": 3,
-    "client_prefetch_threads": 2,
-    "client_memory_limit": 64,
-    "force_microsecond_precision": True,
-    "enable_server_session_keep_alive_auto_detection": False,
-}
-_SESSION: Mapping[str, object] = {
-    "TIMEZONE": "UTC",
-    "QUERY_TAG": "hightide",
-    "STATEMENT_TIMEOUT_IN_SECONDS": 900,
-    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": 300,
-}
-
 
 class SnowflakeSource:
     """Reads models from one Snowflake account. `options` go to the connector as they are."""
@@ -71,11 +44,15 @@ class SnowflakeSource:
         options: Mapping[str, object],
         secrets: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
-        """`secrets` gives further options, asked for at each login: keys and passwords rotate."""
-        self._options = options
-        self._secrets = secrets
-        self._account = str(options.get("account") or options.get("connection_name") or "?")
+        """`secrets` gives further options, asked for before each statement: they rotate.
+
+        Once one of them, or a file that an option names, has changed, the next statement runs in a
+        session of a new login.
+        """
+        self._login = Login(options, secrets)
         self._connection: Any = None
+        self._closed = False
+        self._reading: list[Any] = []  # the connection of each result that is being read
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hightide-snowflake")
 
     async def clock_ns(self) -> int:
@@ -108,37 +85,46 @@ class SnowflakeSource:
 
         return await self._run(f"describing model {model.name}", ask)
 
-    async def missing_values(self, model: Model) -> tuple[int, int]:
-        """Return how many rows have no key, and how many have no watermark."""
-        statement = query.missing_values(model)
-        doing = f"counting model {model.name}"
-        [(keys, watermarks)] = await self._run(doing, lambda: self._rows(statement))
-        return int(keys), int(watermarks)
+    async def survey(self, window: Window) -> Survey:
+        """Count what the window and the model hold; no row is returned."""
+        statement = query.survey(window)
+        doing = f"counting model {window.model.name}"
+        [counts] = await self._run(doing, lambda: self._rows(statement))
+        return Survey(*(int(count or 0) for count in counts))
 
     async def read(self, window: Window) -> AsyncIterator[Page]:
         """Yield the window a page at a time; memory holds a few pages, never the result."""
         statement = query.read(window)
         doing = f"reading model {window.model.name}"
-        cursor = await self._run(doing, lambda: self._execute(statement))
+        try:
+            cursor = await self._run(doing, lambda: self._begin(statement))
+        except ConfigurationError:
+            # Refused for a column that a build took away since it was described?
+            if await self.describe(window.model) != window.columns:
+                raise _columns_changed(window) from None
+            raise
+        width = len(window.columns)
         try:
             # The table may have been built anew since it was described, with other columns.
-            found = [_column(window.model, d) for d in cursor.description[:-1]]
+            found = [_column(window.model, d) for d in cursor.description[:width]]
             if [_shape(c) for c in found] != [_shape(c) for c in window.columns]:
-                raise RetryableError(
-                    f"model {window.model.name} changed its columns while it was read",
-                    kind="columns_changed",
-                )
+                raise _columns_changed(window)
             while rows := await self._run(doing, lambda: cursor.fetchmany(PAGE_ROWS)):
+                if window.model.watermark is None:
+                    yield Page(window.columns, rows, ())
+                    continue
                 watermarks = [int(row[-1]) for row in rows]
                 yield Page(window.columns, [row[:-1] for row in rows], watermarks)
         finally:
             with contextlib.suppress(Exception):
-                await self._run("closing a result", cursor.close)
+                await self._run("closing a result", lambda: self._end(cursor))
 
     async def close(self) -> None:
-        """End the session."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._discard)
-        self._thread.shutdown(wait=False)
+        """End the session; a second call changes nothing."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._discard_all)
+            self._thread.shutdown(wait=False)
 
     # --- below: the connection's own thread ----------------------------------------------------
 
@@ -150,19 +136,36 @@ class SnowflakeSource:
         try:
             return call()
         except Exception as error:  # noqa: BLE001  # translate() raises what it does not know
-            ours = translate(error, doing, self._account)
+            ours = translate(error, doing, self._login.account)
             if not isinstance(ours, ConfigurationError):
                 self._discard()  # a session in doubt is not used again
             raise ours from None
 
     def _connect(self) -> Any:
+        if self._connection is not None and self._login.stale():
+            self._retire()
         if self._connection is None:
-            given = {**self._options, **self._secrets()}
-            session = {**_SESSION, **_mapping(given.pop("session_parameters", None))}
-            self._connection = snowflake.connector.connect(
-                **{**_DEFAULTS, **given, "session_parameters": session}
-            )
+            self._connection = self._login.connect()
         return self._connection
+
+    def _begin(self, statement: query.Statement) -> Any:
+        cursor = self._execute(statement)
+        self._reading.append(cursor.connection)
+        return cursor
+
+    def _end(self, cursor: Any) -> None:
+        connection = cursor.connection
+        with contextlib.suppress(Exception):
+            cursor.close()
+        self._reading.remove(connection)
+        if connection is not self._connection and connection not in self._reading:
+            _close(connection)
+
+    def _retire(self) -> None:
+        # A model that is being read goes on in the old session; its end closes that one.
+        connection, self._connection = self._connection, None
+        if connection not in self._reading:
+            _close(connection)
 
     def _execute(self, statement: query.Statement) -> Any:
         cursor = self._connect().cursor()
@@ -176,16 +179,30 @@ class SnowflakeSource:
     def _discard(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.close()
+            _close(connection)
+
+    def _discard_all(self) -> None:
+        self._discard()
+        for connection in self._reading:
+            _close(connection)
+
+
+def _close(connection: Any) -> None:
+    with contextlib.suppress(Exception):
+        connection.close()
+
+
+def _columns_changed(window: Window) -> RetryableError:
+    return RetryableError(
+        f"model {window.model.name} changed its columns while it was read", kind="columns_changed"
+    )
 
 
 def _shape(column: Column) -> tuple[str, ColumnType, int]:
+    """Return how a column looks in a result: a time is read as a number."""
+    if column.type in query.TIMES:
+        return column.name, ColumnType.DECIMAL, 0
     return column.name, column.type, column.scale
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _column(model: Model, description: Any) -> Column:

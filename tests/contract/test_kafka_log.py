@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka import TopicPartition as Partition
 
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.kafka.log import KafkaModelLog
 from connectors.kafka.producer import KafkaChangeProducer
-from connectors.ports import KnownRow
+from connectors.ports import LoggedRow
 from tests.closing import closed_after
 from tests.kafka_records import change, changes, connect, records
 from tests.topics import create_topic
@@ -85,19 +85,49 @@ async def test_reading_goes_on_from_the_offsets_given(
 async def test_a_deleted_key_has_no_hash(
     kafka_bootstrap: str, producer: KafkaChangeProducer, log: KafkaModelLog, topic_prefix: str
 ) -> None:
-    """A tombstone, and a delete that still carries a value, both say that the key is gone."""
+    """A row, the delete record that still says who it was, and a tombstone are told apart."""
     topic = f"{topic_prefix}model"
     create_topic(kafka_bootstrap, topic)
-    gone = change(1, value=None)
-    await producer.send(topic, [change(1), gone, change(2)], epoch=1)
+    sent = [change(1), change(1)._replace(op="delete", value=b"who"), change(1, value=None)]
+    await producer.send(topic, sent, epoch=7)
 
     rows, _ = await _read(log, topic, {})
 
+    at_ns = change(1).changed_at_ns
     assert rows == [
-        KnownRow(b"key-1", b"hash-1"),
-        KnownRow(b"key-1", None),
-        KnownRow(b"key-2", b"hash-2"),
+        LoggedRow(b"key-1", 0, 7, at_ns, b"hash-1", b"row"),
+        LoggedRow(b"key-1", 0, 7, at_ns, None, b"who"),
+        LoggedRow(b"key-1", 0, 7, at_ns, None, None),
     ]
+
+
+async def test_each_record_tells_its_partition_epoch_and_time(
+    kafka_bootstrap: str, producer: KafkaChangeProducer, log: KafkaModelLog, topic_prefix: str
+) -> None:
+    """Two pollers wrote, the replaced one last: the lower epoch stands behind the higher one."""
+    topic = f"{topic_prefix}model"
+    create_topic(kafka_bootstrap, topic, partitions=3)
+    for epoch in (11, 12, 11):
+        await producer.send(topic, changes(6), epoch=epoch)
+
+    rows, _ = await _read(log, topic, {})
+
+    for number in range(3):
+        found = [(r.epoch, r.key, r.changed_at_ns) for r in rows if r.partition == number]
+        ours = [change(n) for n in (number, number + 3)]
+        assert [(e, c.key, c.changed_at_ns) for e in (11, 12, 11) for c in ours] == found
+
+
+async def test_a_record_of_somebody_else_has_epoch_0(
+    kafka_bootstrap: str, log: KafkaModelLog, topic_prefix: str
+) -> None:
+    """Without any of our headers it is read all the same, and older than all of ours."""
+    topic = f"{topic_prefix}model"
+    create_topic(kafka_bootstrap, topic)
+    with closing(KafkaProducer(bootstrap_servers=kafka_bootstrap)) as other:
+        other.send(topic, key=b"theirs", value=b"x").get(timeout=10)
+
+    assert [LoggedRow(b"theirs", 0, 0, 0, b"", b"x")] == (await _read(log, topic, {}))[0]
 
 
 async def test_the_end_is_the_end_as_it_was(
@@ -169,8 +199,8 @@ async def test_a_missing_topic_is_said(log: KafkaModelLog, topic_prefix: str) ->
 
 async def _read(
     log: KafkaModelLog, topic: str, start: Mapping[int, int]
-) -> tuple[list[KnownRow], Mapping[int, int]]:
-    found: list[KnownRow] = []
+) -> tuple[list[LoggedRow], Mapping[int, int]]:
+    found: list[LoggedRow] = []
     offsets: Mapping[int, int] = {}
     async for rows, offsets in log.read(topic, start):  # noqa: B007  # the last ones are wanted
         found += rows

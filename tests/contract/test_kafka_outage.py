@@ -66,7 +66,7 @@ async def test_an_unknown_outcome_is_retryable_and_the_client_is_not_used_again(
     """Frozen beyond the deadline: it is said in time; sent again, everything is there in order."""
     topic = f"{topic_prefix}model"
     create_topic(bootstrap, topic)
-    assert await producer.send(topic, changes(5), epoch=1) == {0: range(5)}
+    assert (await producer.send(topic, changes(5), epoch=1)).offsets == {0: range(5)}
     before = producer._owned._client
 
     with _frozen(broker):
@@ -77,7 +77,7 @@ async def test_an_unknown_outcome_is_retryable_and_the_client_is_not_used_again(
         assert producer._owned._client is None
 
     # What was sent while it was frozen may be there or not; what is acknowledged is.
-    found = await producer.send(topic, changes(5), epoch=1)
+    found = (await producer.send(topic, changes(5), epoch=1)).offsets
     assert producer._owned._client is not before
     [log] = records(bootstrap, topic)
     assert [b"key-%d" % n for n in range(5)] == keys(log)[found[0].start : found[0].stop]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.errors import RetryableError, TooLargeError
+from connectors.errors import RetryableError
 from connectors.kafka.producer import KafkaChangeProducer
+from connectors.ports import Sent
 from tests.closing import closed_after
 from tests.kafka_records import change, changes, connect, keys, records
 from tests.topics import create_topic
@@ -32,8 +32,8 @@ async def test_offsets_by_partition_hold_every_change(
     first = await producer.send(topic, changes(30), epoch=1)
     second = await producer.send(topic, changes(3), epoch=1)
 
-    assert {number: range(10) for number in range(3)} == first
-    assert {number: range(10, 11) for number in range(3)} == second
+    assert Sent([n % 3 for n in range(30)], {n: range(10) for n in range(3)}) == first
+    assert Sent([0, 1, 2], {n: range(10, 11) for n in range(3)}) == second
     for number, found in enumerate(records(kafka_bootstrap, topic, 3)):
         sent = [*range(number, 30, 3), number]
         assert [b"key-%d" % n for n in sent] == keys(found)
@@ -67,7 +67,7 @@ async def test_nothing_to_send_is_no_failure(
     topic = f"{topic_prefix}model"
     create_topic(kafka_bootstrap, topic)
 
-    assert await producer.send(topic, [], epoch=1) == {}
+    assert await producer.send(topic, [], epoch=1) == Sent([], {})
 
 
 async def test_unacknowledged_bytes_are_bounded(
@@ -81,31 +81,9 @@ async def test_unacknowledged_bytes_are_bounded(
     topic = f"{topic_prefix}model"
     create_topic(kafka_bootstrap, topic)
 
-    assert await producer.send(topic, changes(20), epoch=1) == {0: range(20)}
+    assert (await producer.send(topic, changes(20), epoch=1)).offsets == {0: range(20)}
     [found] = records(kafka_bootstrap, topic)
     assert [b"key-%d" % n for n in range(20)] == keys(found)
-
-
-@pytest.mark.parametrize("topic_limit_bytes", [None, 2_000], ids=["the client's", "the topic's"])
-async def test_a_record_above_the_limit_is_too_large(
-    kafka_bootstrap: str,
-    kafka_kind: str,
-    producer: KafkaChangeProducer,
-    topic_prefix: str,
-    topic_limit_bytes: int | None,
-) -> None:
-    """Too large is told apart from an outage, and the producer goes on with the next chunk."""
-    if topic_limit_bytes and kafka_kind == "embedded":
-        pytest.skip("the stand-in does not hold max.message.bytes")
-    topic = f"{topic_prefix}model"
-    limit = {"max.message.bytes": str(topic_limit_bytes)} if topic_limit_bytes else {}
-    create_topic(kafka_bootstrap, topic, configs=limit)
-    noise = random.Random(1).randbytes(3 * (topic_limit_bytes or 500_000))
-
-    with pytest.raises(TooLargeError, match=r"raise max\.message\.bytes"):
-        await producer.send(topic, [change(0, noise)], epoch=1)
-
-    assert await producer.send(topic, [change(1)], epoch=1) == {0: range(1)}
 
 
 async def test_a_missing_topic_is_not_made_up(
@@ -124,4 +102,4 @@ async def test_a_missing_topic_is_not_made_up(
         await producer.send(topic, [change(0)], epoch=1)
 
     create_topic(kafka_bootstrap, topic)
-    assert await producer.send(topic, [change(0)], epoch=1) == {0: range(1)}
+    assert await producer.send(topic, [change(0)], epoch=1) == Sent([0], {0: range(1)})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 
-from connectors.kafka.producer import KafkaChangeProducer
-from connectors.records import Change
+from connectors.kafka.producer import KafkaChangeProducer, _Flight
 from tests.closing import closed_after
 from tests.kafka_records import changes, connect, keys, records
 from tests.topics import create_topic
@@ -17,18 +17,17 @@ from tests.topics import create_topic
 pytestmark = pytest.mark.kafka
 
 
-class Interrupted(list[Change]):
-    """Changes; after the second of them something else happens."""
+class Interrupted(_Flight):
+    """Records under way; before the third of them something else happens."""
 
-    def __init__(self, given: list[Change], between: Callable[[], None]) -> None:
-        super().__init__(given)
+    def __init__(self, between: Callable[[], None]) -> None:
+        super().__init__()
         self._between = between
 
-    def __iter__(self) -> Iterator[Change]:
-        for number, change in enumerate(super().__iter__()):
-            if number == 2:
-                self._between()
-            yield change
+    def add(self, index: int, future: Any, size: int) -> None:
+        super().add(index, future, size)
+        if index == 1:
+            self._between()
 
 
 @pytest.fixture
@@ -42,7 +41,10 @@ async def producer(
 
 
 async def test_a_partition_in_which_somebody_else_wrote_in_between_is_left_out(
-    kafka_bootstrap: str, producer: KafkaChangeProducer, topic_prefix: str
+    kafka_bootstrap: str,
+    producer: KafkaChangeProducer,
+    topic_prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Partition 0 holds ours, theirs, ours: the index must read it; partition 1 is ours alone."""
     topic = f"{topic_prefix}model"
@@ -52,9 +54,10 @@ async def test_a_partition_in_which_somebody_else_wrote_in_between_is_left_out(
         with closing(KafkaProducer(bootstrap_servers=kafka_bootstrap)) as other:
             other.send(topic, key=b"theirs", value=b"x", partition=0).get(timeout=10)
 
-    offsets = await producer.send(topic, Interrupted(changes(4), write), epoch=1)
+    monkeypatch.setattr("connectors.kafka.producer._Flight", lambda: Interrupted(write))
+    sent = await producer.send(topic, changes(4), epoch=1)
 
-    assert {1: range(2)} == offsets
+    assert {1: range(2)} == sent.offsets
     [found, _] = records(kafka_bootstrap, topic, 2)
     assert [b"key-0", b"theirs", b"key-2"] == keys(found)
 
@@ -68,4 +71,4 @@ async def test_what_somebody_else_wrote_before_is_no_reason(
     with closing(KafkaProducer(bootstrap_servers=kafka_bootstrap)) as other:
         other.send(topic, key=b"theirs", value=b"x", partition=0).get(timeout=10)
 
-    assert {0: range(1, 5)} == await producer.send(topic, changes(4), epoch=1)
+    assert {0: range(1, 5)} == (await producer.send(topic, changes(4), epoch=1)).offsets

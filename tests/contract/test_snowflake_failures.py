@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.errors import ConfigurationError, RetryableError
-from connectors.records import Window
+from connectors.records import Column, ColumnType, Window
 from connectors.snowflake.source import SnowflakeSource
 from tests.closing import closed_after
 from tests.stand_ins import CHUNK_ROWS, StandIn
@@ -19,6 +19,10 @@ from tests.warehouse_login import MODEL, contacts, options
 
 pytestmark = pytest.mark.warehouse
 
+KEY_AND_WATERMARK = (
+    Column("DIM_MARKETING_CONTACT_ID", ColumnType.TEXT),
+    Column("LAST_CHANGED", ColumnType.TIMESTAMP_TZ),
+)
 # Fewer and shorter tries than in production: a test does not wait for them.
 QUICK: dict[str, object] = {"retry_max_attempts": 1, "login_timeout": 4, "connect_timeout": 2}
 
@@ -76,7 +80,7 @@ async def test_a_missing_table_is_a_persons_job(source: SnowflakeSource) -> None
     with pytest.raises(ConfigurationError, match=r"contacts.*its objects exist") as caught:
         await source.describe(model)
     with pytest.raises(ConfigurationError):
-        await source.missing_values(model)
+        await source.survey(Window(model, KEY_AND_WATERMARK, None, None, 0))
 
     assert "private@x.com" not in str(caught.value)
     assert "NO_SUCH_TABLE" not in str(caught.value)

@@ -45,7 +45,7 @@ async def test_keep_goes_on_from_the_watermark(installation: Installation) -> No
     state = _fold(await _read(parts))
     progress = state.progress(MODEL)
     assert (WATERMARK, 5) == (progress.watermark, progress.schema_id)
-    wanted = sql_fingerprint(model(MODEL, parts.config.models[MODEL]))
+    wanted = sql_fingerprint(model(MODEL, parts.config))
     assert wanted == progress.fingerprint != COMMIT.fingerprint
     assert {"2026-11-01": 34} == state.used
     assert {"2026-11-01": {MODEL: 12}} == state.reserved

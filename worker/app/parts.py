@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -36,10 +37,14 @@ from connectors.ports import (
     ModelLog,
     Producer,
     Schemas,
+    Snapshots,
     Source,
 )
+from connectors.postgres.source import PostgresSource
 from connectors.snowflake.source import SnowflakeSource
 from connectors.sqlite.index import SqliteIndex
+from connectors.sqlite.snapshots import SqliteSnapshots
+from worker.app.own_source import own_source
 from worker.config.document import ConfigError
 from worker.config.load import base_url
 from worker.config.secrets import SecretRef, plain, resolve
@@ -63,9 +68,15 @@ class Parts:
         )
 
     def source(self, name: str) -> Source:
-        """Return a source by its name in the configuration."""
-        connection = self.config.sources[name].connection
-        return SnowflakeSource(plain(connection), lambda: _secrets(connection))
+        """Return a source by its name in the configuration; ConfigError when there is none."""
+        source = self.config.sources[name]
+        options, secrets = plain(source.connection), partial(_secrets, source.connection)
+        match source.type:
+            case "snowflake":
+                return SnowflakeSource(options, secrets)
+            case "postgres":
+                return PostgresSource(options, secrets)
+        return own_source(source.type, options, secrets)
 
     def schemas(self) -> Schemas:
         """Return where schema ids come from."""
@@ -83,9 +94,10 @@ class Parts:
         policy = UsersPolicy(sync.mode, match, config.project_type)
         return IterableUsers(IterableClient(base_url(config), _key(config.api_key)), policy)
 
-    def index(self) -> Index:
-        """Return the local index, in the state directory."""
-        return SqliteIndex(self.settings.state_dir / "index.sqlite")
+    def index(self) -> tuple[Index, Snapshots]:
+        """Return the local index, in the state directory, and where snapshots wait beside it."""
+        index = SqliteIndex(self.settings.state_dir / "index.sqlite")
+        return index, SqliteSnapshots(index)
 
     def ledger(self) -> Ledger:
         return KafkaLedger(self.kafka, self.names.ledger)
@@ -122,7 +134,10 @@ class Parts:
         wanted = [ledger_spec(names.ledger)]
         if self.config.kafka.schema_registry is None:
             wanted.append(schemas_spec(names.schemas))
-        wanted += [model_spec(names.model(n), partitions) for n in self.config.models]
+        wanted += [
+            model_spec(names.model(n), partitions, snapshot=m.is_snapshot)
+            for n, m in self.config.models.items()
+        ]
         wanted += [dead_letter_spec(names.dead_letters(n), partitions) for n in self.config.syncs]
         return wanted
 

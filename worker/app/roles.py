@@ -12,26 +12,32 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from connectors.ports import Schemas
+from connectors.ports import DeadLetters, Schemas, Snapshots, Source
 from connectors.records import Model
 from worker.app.parts import Parts
 from worker.clock import Clock
-from worker.config.syncs import ModelConfig, MqrConfig
+from worker.config.models import ModelConfig
+from worker.config.syncs import Config, MqrConfig
 from worker.observe.meter import Meter
 from worker.rules.batching import BatchPolicy
+from worker.rules.guards import GuardPolicy
 from worker.rules.mapping import MappingPolicy
 from worker.rules.mqr import MqrPolicy
 from worker.rules.outcomes import DeadLetterLimit
 from worker.rules.rate_limit import RatePolicy
 from worker.rules.window import WindowPolicy
 from worker.stages.account import AccountPolicy, AccountStage
+from worker.stages.catch_up import CatchUpStage
+from worker.stages.compare import CompareStage
 from worker.stages.consume import ConsumePolicy, ConsumeStage
 from worker.stages.deliver import DeliverPolicy, DeliverStage
+from worker.stages.follow import FollowStage
 from worker.stages.interpret import InterpretStage
 from worker.stages.persist import PersistPolicy, PersistStage
-from worker.stages.poll import PollPolicy, PollStage
+from worker.stages.poll import PollPolicy, PollStage, Reading
 from worker.stages.publish import Prepared, PublishStage
 from worker.stages.send import SendStage
+from worker.stages.snapshot import SnapshotPolicy, SnapshotStage
 
 Close = Callable[[], Awaitable[None]]
 
@@ -45,12 +51,22 @@ class Timing:
     drain_seconds: float = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotRun:
+    """One snapshot on command: of which model, whether to publish, whether guards may refuse."""
+
+    model: str
+    dry_run: bool = False
+    pass_guards: bool = False
+
+
 @dataclass(slots=True)
 class PollRole:
     """Everything that polls: one stage per model, one account for all."""
 
     account: AccountStage
-    polls: dict[str, PollStage[Prepared]]
+    polls: dict[str, PollStage]
+    snapshots: dict[str, SnapshotStage[Prepared]]
     closers: list[Close]
 
 
@@ -81,12 +97,12 @@ class Roles:
         self._dice = random.Random()  # noqa: S311  # jitter, not secrets
         self.meter = meter
 
-    def poll(self) -> PollRole:
-        """Return the stages that poll every model."""
+    def poll(self, snapshot: SnapshotRun | None = None) -> PollRole:
+        """Return the stages that poll every model, or the one model of a `snapshot` run."""
         parts = self._parts
         # A secret may have any length; the hash takes at most 64 bytes of key.
         secret = hashlib.blake2b(self._config.mqr.hash_key.read().encode()).digest()[:32]
-        index = parts.index()
+        index, snapshots = parts.index()
         account = AccountStage(
             AccountPolicy(
                 secrets.token_hex(8), mqr_policy(self._config.mqr), frozenset(self._config.models)
@@ -95,30 +111,70 @@ class Roles:
             index,
             self.meter,
         )
+        schemas = parts.schemas()
         publish = PublishStage(
             account,
             parts.producer(),
-            parts.model_log(),
+            CatchUpStage(parts.model_log(), index, schemas, meter=self.meter),
+            CompareStage(index, snapshots),
             index,
-            parts.schemas(),
+            schemas,
+            self._aside(),
             mqr_secret=secret,
             meter=self.meter,
         )
         sources = {name: parts.source(name) for name in self._config.sources}
-        polls = {
-            name: PollStage(
-                model(name, config, self._mapped_columns(name)),
-                self._poll_policy(name, config),
-                sources[config.source],
-                publish,
-                clock=self._clock,
-                dice=self._dice,
-                meter=self.meter,
-            )
-            for name, config in self._config.models.items()
-        }
-        closers = [source.close for source in sources.values()]
-        return PollRole(account, polls, [*closers, publish.close, account.close])
+        role = PollRole(account, {}, {}, [s.close for s in sources.values()])
+        role.closers += [publish.close, account.close]
+        for name, config in self._config.models.items():
+            if snapshot is None or name == snapshot.model:
+                source = sources[config.source]
+                reading = self._reading(role, name, source, publish, snapshots, snapshot)
+                role.polls[name] = self._poll_stage(name, source, reading)
+        return role
+
+    def _reading(
+        self,
+        role: PollRole,
+        name: str,
+        source: Source,
+        publish: PublishStage,
+        snapshots: Snapshots,
+        run: SnapshotRun | None,
+    ) -> Reading:
+        config, this = self._config.models[name], model(name, self._config)
+        topic, clock, meter = self._parts.names.model(name), self._clock, self.meter
+        if this.watermark is not None:
+            window = window_policy(config)
+            return FollowStage(this, topic, window, source, publish, clock=clock, meter=meter)
+        policy = snapshot_policy(config, run)
+        role.snapshots[name] = SnapshotStage(
+            this, topic, policy, source, publish, snapshots, clock=clock, meter=meter
+        )
+        return role.snapshots[name]
+
+    def _poll_stage(self, name: str, source: Source, reading: Reading) -> PollStage:
+        config = self._config.models[name]
+        return PollStage(
+            model(name, self._config),
+            PollPolicy(
+                schedules=self._config.schedules(name),
+                settle_delay_seconds=config.settle_delay,
+                forced_poll_seconds=config.forced_poll,
+                probe_seconds=self._parts.settings.probe_seconds,
+            ),
+            source,
+            reading,
+            clock=self._clock,
+            dice=self._dice,
+            meter=self.meter,
+        )
+
+    def _aside(self) -> dict[str, list[DeadLetters]]:
+        aside: dict[str, list[DeadLetters]] = {}
+        for name, sync in self._config.syncs.items():
+            aside.setdefault(sync.model, []).append(self._parts.dead_letters(name))
+        return aside
 
     def deliver(self) -> DeliverRole:
         """Return the stages that deliver every sync; call it inside the running event loop."""
@@ -176,40 +232,50 @@ class Roles:
             probe_seconds=self._parts.settings.probe_seconds,
         )
 
-    def _mapped_columns(self, model_name: str) -> frozenset[str]:
-        return frozenset(
-            column
-            for sync in self._config.syncs.values()
-            if sync.model == model_name
-            for column in (*sync.match.values(), *sync.fields.values())
-        )
-
-    def _poll_policy(self, name: str, config: ModelConfig) -> PollPolicy:
-        every = [s.every for s in self._config.syncs.values() if s.model == name]
-        return PollPolicy(
-            topic=self._parts.names.model(name),
-            interval_seconds=min(every, default=86_400.0),
-            window=WindowPolicy(config.overlap, config.settle_delay, config.max_rows_per_query),
-            forced_poll_seconds=config.forced_poll,
-            probe_seconds=self._parts.settings.probe_seconds,
-        )
-
 
 def mqr_policy(config: MqrConfig) -> MqrPolicy:
     """Return the contract as the rules know it."""
     return MqrPolicy(config.limit, config.on_limit, config.start_day, config.zone)
 
 
-def model(name: str, config: ModelConfig, needed_columns: frozenset[str] = frozenset()) -> Model:
+def window_policy(config: ModelConfig) -> WindowPolicy:
+    """Return how a model is read by its watermark."""
+    return WindowPolicy(
+        config.overlap,
+        config.settle_delay,
+        config.max_rows_per_query,
+        overlap_numbers=config.overlap_numbers,
+    )
+
+
+def snapshot_policy(config: ModelConfig, run: SnapshotRun | None) -> SnapshotPolicy:
+    """Return what a snapshot may do; a run on command may pass the guards once."""
+    guards = config.guards
+    policy = GuardPolicy(guards.max_deleted, guards.max_changed, guards.max_blanked)
+    if run is not None and run.pass_guards:
+        policy = GuardPolicy(1.0, 1.0, 1.0)
+    return SnapshotPolicy(policy, config.max_rows_per_query, publish=run is None or not run.dry_run)
+
+
+def model(name: str, config: Config) -> Model:
     """Return a model as the source and the stages know it."""
+    this = config.models[name]
+    syncs = [sync for sync in config.syncs.values() if sync.model == name]
+    identity = frozenset(column for sync in syncs for column in sync.match.values())
+    mapped = frozenset(column for sync in syncs for column in sync.fields.values())
+    ignored = {*this.ignore_changes_in}
+    if this.is_snapshot and this.watermark:  # it moves with every build, the rows don't
+        ignored.add(this.watermark)
     return Model(
         name=name,
-        sql=config.sql,
-        primary_key=config.primary_key,
-        watermark=config.watermark,
-        watermark_zone=config.watermark_zone,
-        partition_by=config.partition_by,
-        ignore_changes_in=frozenset(config.ignore_changes_in),
-        change_tokens=tuple(config.change_tokens),
-        needed_columns=needed_columns,
+        sql=this.sql,
+        primary_key=this.primary_key,
+        watermark=None if this.is_snapshot else this.watermark,
+        watermark_zone=this.watermark_zone,
+        watermark_unit=this.watermark_unit,
+        partition_by=this.partition_by,
+        ignore_changes_in=frozenset(ignored),
+        change_tokens=tuple(this.change_tokens),
+        needed_columns=identity | mapped,
+        identity_columns=identity,
     )

@@ -10,18 +10,27 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from worker.config.document import ConfigError
 
-# Options of the Snowflake connector and of kafka-python that hold a secret.
+# Options of the Snowflake connector, of kafka-python and of PostgreSQL that hold a secret, old
+# names too. A conninfo is one line of options, its password among them.
 SECRET_OPTIONS = frozenset(
     {
-        "password",
-        "passcode",
-        "token",
-        "private_key",
-        "private_key_password",
-        "private_key_file_pwd",
+        "conninfo",
+        "external_session_id",
+        "master_token",
         "oauth_client_secret",
+        "passcode",
+        "password",
+        "private_key",
+        "private_key_file_pwd",
+        "private_key_passphrase",
+        "private_key_password",
+        "proxy",
+        "proxy_password",
         "sasl_plain_password",
+        "session_token",
         "ssl_password",
+        "sslpassword",
+        "token",
     }
 )
 
@@ -82,6 +91,6 @@ def is_reference(value: object) -> bool:
 def literal_secret(options: Mapping[str, object]) -> str | None:
     """Return the name of an option that holds a secret in plain text, if there is one."""
     for name, value in options.items():
-        if name in SECRET_OPTIONS and not is_reference(value):
+        if name.lower() in SECRET_OPTIONS and not is_reference(value):
             return name
     return None

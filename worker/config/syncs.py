@@ -5,110 +5,27 @@ Every field's description is its documentation: docs/settings.md is made of them
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from worker.config.secrets import SecretRef, literal_secret
+from worker.config.models import ModelConfig, SourceConfig
+from worker.config.types import (
+    CronExpression,
+    Interval,
+    Name,
+    Options,
+    Seconds,
+    Secret,
+    Strict,
+    Zone,
+    split_list,
+)
 from worker.rules.mapping import RESERVED_FIELDS
-from worker.rules.schedule import parse_interval
+from worker.rules.schedule import DAILY, Continuous, Cron, Every, Schedule
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _no_literal_secret(options: dict[str, Any]) -> dict[str, Any]:
-    if name := literal_secret(options):
-        raise ValueError(f"{name} is a secret: write {{file: PATH}} or {{env: NAME}} instead of it")
-    return options
-
-
-def _reference(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError("is a secret: write {file: PATH} or {env: NAME} instead of it")  # noqa: TRY004  # pydantic wants ValueError
-    return value
-
-
-def parse_seconds(value: object) -> object:
-    """Return the seconds of an interval that is written as text."""
-    return parse_interval(value) if isinstance(value, str) else value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("not a time zone; write one like UTC or America/Los_Angeles") from None
-    return value
-
-
-def _name(value: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value) is None:
-        raise ValueError("a name holds letters, digits, '.', '_' and '-', at most 100")
-    return value
-
-
-def _list(value: object) -> object:
-    return value.split(",") if isinstance(value, str) else value
-
-
-Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Name = Annotated[str, AfterValidator(_name)]
-Options = Annotated[dict[str, Any], AfterValidator(_no_literal_secret)]
-Secret = Annotated[SecretRef, BeforeValidator(_reference)]
-
-
-class SourceConfig(_Strict):
-    """A system that is read."""
-
-    type: Literal["snowflake"] = Field(description="the kind of source")
-    connection: Options = Field(
-        description="options of snowflake-connector-python, passed through: account, user, role, "
-        "warehouse, database, schema, authenticator, private_key_file, host, port, protocol, …"
-    )
-
-
-class ModelConfig(_Strict):
-    """One SELECT with a primary key and a change column."""
-
-    source: str = Field(description="name of the source it is read from")
-    sql: str = Field(min_length=1, description="the SELECT; exactly one statement")
-    primary_key: str = Field(description="column that identifies a row, as the query names it")
-    watermark: str = Field(description="timestamp column that grows when a row changes")
-    watermark_zone: Literal["UTC"] | None = Field(
-        default=None, description="needed when the watermark is a TIMESTAMP_NTZ: only UTC"
-    )
-    partition_by: str | None = Field(
-        default=None,
-        description="column whose rows must stay in order across keys, e.g. the user id when the "
-        "key is made of the e-mail address; default: the primary key",
-    )
-    ignore_changes_in: list[str] = Field(
-        default=[], description="columns whose change alone is no change of the row"
-    )
-    change_tokens: list[str] = Field(
-        default=[],
-        description="tables or views to ask for a change before the model is queried at all",
-    )
-    overlap: Seconds = Field(
-        default=900.0, description="how far below the watermark each poll reads again (15m)"
-    )
-    settle_delay: Seconds = Field(
-        default=30.0, description="how far behind Snowflake's clock a poll stops reading (30s)"
-    )
-    forced_poll: Seconds = Field(
-        default=21_600.0, description="query at least this often though no token moved (6h)"
-    )
-    max_rows_per_query: int = Field(
-        default=500_000, ge=1, description="most rows one statement returns"
-    )
-
-
-class DestinationConfig(_Strict):
+class DestinationConfig(Strict):
     """A system that is written."""
 
     type: Literal["iterable"] = Field(description="the kind of destination")
@@ -122,7 +39,7 @@ class DestinationConfig(_Strict):
     )
 
 
-class SyncConfig(_Strict):
+class SyncConfig(Strict):
     """A model to a destination."""
 
     model: str = Field(description="name of the model")
@@ -131,8 +48,19 @@ class SyncConfig(_Strict):
     mode: Literal["upsert", "update"] = Field(
         description="upsert creates profiles, update never does"
     )
-    every: Seconds = Field(
-        default=86_400.0, gt=0, description="how often the model is polled (24h)"
+    every: Interval = Field(
+        default=None,
+        description="how often the model is polled; one of every, cron and continuous, "
+        "24h when none is said",
+    )
+    cron: CronExpression | None = Field(
+        default=None,
+        description="when the model is polled: minute, hour, day of month, month, day of week, "
+        "e.g. '45 8 * * *'",
+    )
+    zone: Zone | None = Field(default=None, description="time zone of cron (UTC)")
+    continuous: Interval = Field(
+        default=None, description="how long after the end of a poll the next one starts"
     )
     match: dict[Literal["email", "userId"], str] = Field(
         min_length=1, max_length=1, description="profile identifier: the column that holds it"
@@ -151,8 +79,26 @@ class SyncConfig(_Strict):
         default=0.2, ge=0, le=1, description="share of rejected rows above which the sync stops"
     )
 
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        said = [n for n in ("every", "cron", "continuous") if getattr(self, n) is not None]
+        if len(said) > 1:
+            raise ValueError(f"a sync has one schedule: keep one of {', '.join(said)}")
+        if self.zone is not None and self.cron is None:
+            raise ValueError("zone is the time zone of cron: remove it, or say when with cron")
+        return self
 
-class RegistryConfig(_Strict):
+    @property
+    def schedule(self) -> Schedule:
+        """When this sync wants its model polled."""
+        if self.cron is not None:
+            return Cron(self.cron, self.zone or "UTC")
+        if self.continuous is not None:
+            return Continuous(self.continuous)
+        return DAILY if self.every is None else Every(self.every)
+
+
+class RegistryConfig(Strict):
     """A Confluent-compatible schema registry."""
 
     url: str = Field(description="e.g. https://registry:8081")
@@ -160,10 +106,10 @@ class RegistryConfig(_Strict):
     password: Secret | None = Field(default=None, description="for basic authentication")
 
 
-class KafkaConfig(_Strict):
+class KafkaConfig(Strict):
     """The cluster that holds the topics."""
 
-    bootstrap_servers: Annotated[list[str], BeforeValidator(_list)] = Field(
+    bootstrap_servers: Annotated[list[str], BeforeValidator(split_list)] = Field(
         min_length=1, description="host:port, one or more"
     )
     security: Options = Field(
@@ -190,7 +136,7 @@ class KafkaConfig(_Strict):
     )
 
 
-class MqrConfig(_Strict):
+class MqrConfig(Strict):
     """The contract on monthly queried records."""
 
     limit: int = Field(default=1_500_000, ge=0, description="distinct keys per billing period")
@@ -202,7 +148,7 @@ class MqrConfig(_Strict):
     hash_key: Secret = Field(description="secret under which counted keys are hashed")
 
 
-class Config(_Strict):
+class Config(Strict):
     """The whole file."""
 
     sources: dict[Name, SourceConfig] = Field(min_length=1)
@@ -211,6 +157,10 @@ class Config(_Strict):
     syncs: dict[Name, SyncConfig] = Field(min_length=1)
     kafka: KafkaConfig
     mqr: MqrConfig
+
+    def schedules(self, model: str) -> tuple[Schedule, ...]:
+        """Return when a model is polled: what its syncs say, daily when it has none."""
+        return tuple(s.schedule for s in self.syncs.values() if s.model == model) or (DAILY,)
 
 
 def reserved_field(sync: SyncConfig) -> str | None:

@@ -38,6 +38,10 @@ FIELDS = frozenset(
         "signal",
         "error",
         "topic",
+        "what",
+        "total",
+        "percent",
+        "used",
     }
 )
 

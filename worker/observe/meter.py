@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from connectors.records import Partition, Verdict
+from connectors.records import Partition, Survey, Verdict
 from worker.observe.metrics import STATES, Metrics
-from worker.rules.mqr import MqrPolicy, period_end
+from worker.observe.progress import Progress, no_progress
+from worker.rules.mqr import MqrPolicy, MqrUse, period_end, threshold_reached
 from worker.rules.outcomes import outcome_label
+
+# Catching up with fewer rows is over before anybody could look.
+LONG_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class Meter:
         self.models: dict[str, State] = dict.fromkeys(models, State())
         self.syncs: dict[str, State] = dict.fromkeys(syncs, State())
         self.counts: dict[str, int] = {}
+        self.progress: Progress = no_progress
         self._mqr = mqr
+        self._threshold = ("", 0)
         self._lock = threading.Lock()
         self._log = structlog.get_logger()
         for model in self.models:
@@ -41,22 +47,51 @@ class Meter:
 
     # --- poll and publish ----------------------------------------------------------------------
 
-    def rows_read(self, model: str, *, published: int, unchanged: int) -> None:
-        self.metrics.rows_read.labels(model, "published").inc(published)
-        self.metrics.rows_read.labels(model, "unchanged").inc(unchanged)
-        self._count("rows_read", published + unchanged)
-        self._count("rows_published", published)
-        self._count("rows_unchanged", unchanged)
+    def rows_read(self, model: str, *, published: int, unchanged: int, too_large: int) -> None:
+        found = (("published", published), ("unchanged", unchanged), ("too_large", too_large))
+        for result, rows in found:
+            self.metrics.rows_read.labels(model, result).inc(rows)
+            self._count(f"rows_{result}", rows)
+        self._count("rows_read", published + unchanged + too_large)
 
-    def duplicate_keys(self, model: str, rows: int) -> None:
-        self.metrics.duplicate_keys.labels(model).inc(rows)
-        self._log.warning("a primary key stands twice in the model", model=model, rows=rows)
+    def rows_deleted(self, model: str, rows: int) -> None:
+        self.metrics.rows_deleted.labels(model).inc(rows)
 
-    def mqr(self, used: int, reserved: int, period: str) -> None:
-        self.metrics.mqr_used.set(used)
-        self.metrics.mqr_reserved.set(reserved)
-        self.metrics.mqr_period_end.set(period_end(period, self._mqr).timestamp())
-        self.counts["mqr_used"] = used
+    def surveyed(self, model: str, survey: Survey) -> None:
+        unusable = (
+            ("null_key", survey.null_keys),
+            ("null_watermark", survey.null_watermarks),
+            ("duplicate_key", survey.duplicate_keys),
+        )
+        for reason, rows in unusable:
+            self.metrics.unusable_rows.labels(model, reason).set(rows)
+            if rows:
+                self._log.warning("rows can't be used", model=model, reason=reason, rows=rows)
+        self._log.info("to read", model=model, rows=survey.rows)
+
+    def superseded(self, model: str, rows: int) -> None:
+        self.metrics.superseded.labels(model).inc(rows)
+        self._log.warning("rows of a replaced poller are read again", model=model, rows=rows)
+
+    def catching_up(self, model: str, done: int, total: int) -> None:
+        self.metrics.index_left.labels(model).set(total - done)
+        if total >= LONG_ROWS:
+            self.progress(f"index of {model}", done, total)
+
+    def mqr(self, use: MqrUse) -> None:
+        self.metrics.mqr_used.set(use.used)
+        self.metrics.mqr_reserved.set(use.reserved)
+        self.metrics.mqr_uncertain.set(use.uncertain)
+        self.metrics.mqr_period_end.set(period_end(use.period, self._mqr).timestamp())
+        self.counts["mqr_used"] = use.used
+        reached = threshold_reached(use.used + use.uncertain, self._mqr.limit)
+        if (use.period, reached) != self._threshold:
+            self._threshold = (use.period, reached)
+            if reached:
+                self._log.warning("MQR threshold passed", percent=reached, used=use.used)
+
+    def mqr_forecast(self, records: int) -> None:
+        self.metrics.mqr_forecast.set(records)
 
     def committed(self, model: str, watermark_ns: int | None) -> None:
         if watermark_ns is not None:

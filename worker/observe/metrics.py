@@ -22,6 +22,8 @@ from prometheus_client import (
 from connectors.records import RejectReason, SkipReason
 
 STATES = ("running", "retrying", "stopped")
+READ_RESULTS = ("published", "unchanged", "too_large")
+UNUSABLE = ("null_key", "null_watermark", "duplicate_key")
 POLL_RESULTS = ("complete", "unchanged", "limit_reached")
 CALL_RESULTS = (
     "ok",
@@ -55,13 +57,31 @@ class Metrics:
         # --- poll and publish
         self.rows_read = Counter(
             "hightide_source_rows_total",
-            "Rows read from the source: published because they changed, or unchanged.",
+            "Rows read from the source: published, unchanged, or too large for the topic.",
             (*model, "result"),
             registry=r,
         )
-        self.duplicate_keys = Counter(
-            "hightide_source_duplicate_keys_total",
-            "Rows whose primary key stood twice in one page; the last one counts.",
+        self.rows_deleted = Counter(
+            "hightide_source_rows_deleted_total",
+            "Rows that left a model and got a delete record.",
+            model,
+            registry=r,
+        )
+        self.unusable_rows = Gauge(
+            "hightide_source_unusable_rows",
+            "Rows of the model that no poll returns, or that share a key with another row.",
+            (*model, "reason"),
+            registry=r,
+        )
+        self.superseded = Counter(
+            "hightide_superseded_rows_total",
+            "Rows in the topic of a poller that had been replaced; they are read again.",
+            model,
+            registry=r,
+        )
+        self.index_left = Gauge(
+            "hightide_index_records_left",
+            "Records of the topic that the index has yet to read.",
             model,
             registry=r,
         )
@@ -98,6 +118,16 @@ class Metrics:
         self.mqr_reserved = Gauge(
             "hightide_mqr_reserved_records",
             "Records a running query may still add.",
+            registry=r,
+        )
+        self.mqr_uncertain = Gauge(
+            "hightide_mqr_uncertain_records",
+            "Records charged because a query broke off and they were gone when it was repeated.",
+            registry=r,
+        )
+        self.mqr_forecast = Gauge(
+            "hightide_mqr_forecast_records",
+            "Records the billing period will have counted at its end, at its last days' pace.",
             registry=r,
         )
         self.mqr_limit = Gauge(
@@ -176,14 +206,18 @@ class Metrics:
 
     def _start_models(self, models: Iterable[str]) -> None:
         for model in models:
-            for result in ("published", "unchanged"):
+            for result in READ_RESULTS:
                 self.rows_read.labels(model, result)
             for result in POLL_RESULTS:
                 self.polls.labels(model, result)
             for state in STATES:
                 self.model_state.labels(model, state)
-            for series in (self.duplicate_keys, self.last_poll, self.watermark):
-                series.labels(model)
+            for reason in UNUSABLE:
+                self.unusable_rows.labels(model, reason)
+            for counter in (self.rows_deleted, self.superseded):
+                counter.labels(model)
+            for gauge in (self.last_poll, self.watermark, self.index_left):
+                gauge.labels(model)
 
     def _start_syncs(self, syncs: Iterable[str]) -> None:
         for sync in syncs:

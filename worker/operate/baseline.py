@@ -6,10 +6,11 @@ import secrets
 from typing import Literal
 
 from connectors.records import LedgerEntry, Position
+from worker.app.books import read_ledger
 from worker.app.parts import Parts
 from worker.app.roles import model
 from worker.config.document import ConfigError
-from worker.rules.ledger import LedgerState, sql_fingerprint
+from worker.rules.ledger import sql_fingerprint
 
 
 async def baseline(parts: Parts, name: str, action: Literal["keep", "restart"]) -> Position | None:
@@ -22,18 +23,14 @@ async def baseline(parts: Parts, name: str, action: Literal["keep", "restart"]) 
         raise ConfigError(
             f"there is no model {name!r}; there are: {', '.join(parts.config.models)}"
         )
+    state = await read_ledger(parts)
+    if action == "keep" and name not in state.models:
+        raise ConfigError(f"model {name} was never polled: there is nothing to go on from")
+    progress = state.progress(name)
+    watermark = progress.watermark if action == "keep" else None
+    period = max(state.reserved, default="")
     ledger = parts.ledger()
     try:
-        state = LedgerState()
-        period = ""
-        async for records in ledger.read(0):
-            for record in records:
-                if state.apply(record):
-                    period = record.entry.period
-        if name not in state.models:
-            raise ConfigError(f"model {name} was never polled: there is nothing to go on from")
-        progress = state.progress(name)
-        watermark = progress.watermark if action == "keep" else None
         await ledger.append(
             LedgerEntry(
                 kind="commit",
@@ -46,7 +43,7 @@ async def baseline(parts: Parts, name: str, action: Literal["keep", "restart"]) 
                 watermark=watermark,
                 rows_read=0,
                 new_keys=b"",
-                fingerprint=sql_fingerprint(model(name, parts.config.models[name])),
+                fingerprint=sql_fingerprint(model(name, parts.config)),
                 change_token="",
                 schema_id=0 if action == "restart" else progress.schema_id,
             )

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from connectors.errors import ConnectorError
-from connectors.records import Column
+from connectors.records import Column, Model, Survey, Window
 from worker.app.parts import Parts
 from worker.app.roles import model
 from worker.config.document import ConfigError
 from worker.config.syncs import Config
+from worker.rules.schedule import in_words
+from worker.rules.watermark import watermark_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ async def _look(what: str, look: Callable[[], Awaitable[str]]) -> Finding:
 
 def _what_would_run(config: Config) -> str:
     syncs = [
-        f"{name}: model {s.model} → {s.destination} {s.object} ({s.mode}), every {s.every:g} s"
+        f"{name}: model {s.model} → {s.destination} {s.object} ({s.mode}), {in_words(s.schedule)}"
         for name, s in config.syncs.items()
     ]
     return "; ".join(syncs)
@@ -83,24 +85,32 @@ async def _model(parts: Parts, name: str) -> str:
     config = parts.config.models[name]
     source = parts.source(config.source)
     try:
-        this = model(name, config)
+        this = model(name, parts.config)
         columns = await source.describe(this)
         _has_columns(parts.config, name, columns)
-        keys, watermarks = await source.missing_values(this)
+        watermark_of(this, columns)
+        survey = await source.survey(Window(this, columns, None, None, 0))
     finally:
         await source.close()
-    if keys or watermarks:
-        raise ConfigError(
-            f"{keys} rows whose key {this.primary_key} is NULL and {watermarks} whose watermark "
-            f"{this.watermark} is NULL: leave them out in the SQL"
-        )
-    return f"{len(columns)} columns; every row has a key and a watermark"
+    if unusable := _unusable(this, survey):
+        raise ConfigError(f"{'; '.join(unusable)}: leave them out in the SQL, or accept that")
+    return f"{len(columns)} columns, {survey.rows:,} rows; every row can be read"
+
+
+def _unusable(this: Model, survey: Survey) -> list[str]:
+    found = (
+        (survey.null_keys, f"rows whose key {this.primary_key} is NULL are never read"),
+        (survey.null_watermarks, f"rows whose watermark {this.watermark} is NULL are never read"),
+        (survey.duplicate_keys, f"rows share their key {this.primary_key} with another row"),
+    )
+    return [f"{rows} {sentence}" for rows, sentence in found if rows]
 
 
 def _has_columns(config: Config, name: str, columns: tuple[Column, ...]) -> None:
     there = {column.name for column in columns}
     this = config.models[name]
-    needed = {this.primary_key, this.watermark, *this.ignore_changes_in}
+    needed = {this.primary_key, *this.ignore_changes_in}
+    needed |= {this.watermark} if this.watermark else set()
     needed |= {this.partition_by} if this.partition_by else set()
     for sync in config.syncs.values():
         if sync.model == name:

@@ -11,15 +11,17 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.records import RejectReason, SkipReason
-from worker.config import syncs
+from worker.config import models, syncs
 from worker.config.secrets import SecretRef
 from worker.config.settings import Settings
+from worker.config.types import parse_seconds
 from worker.observe.metrics import Metrics
 
 FOLDER = Path("docs")
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
-    ("sources.NAME", syncs.SourceConfig),
-    ("models.NAME", syncs.ModelConfig),
+    ("sources.NAME", models.SourceConfig),
+    ("models.NAME", models.ModelConfig),
+    ("models.NAME.guards", models.GuardsConfig),
     ("destinations.NAME", syncs.DestinationConfig),
     ("syncs.NAME", syncs.SyncConfig),
     ("kafka", syncs.KafkaConfig),
@@ -65,7 +67,7 @@ _WORDS: dict[object, str] = {
 
 
 def _type(field: FieldInfo) -> str:
-    if any(getattr(m, "func", None) is syncs.parse_seconds for m in field.metadata):
+    if any(getattr(m, "func", None) is parse_seconds for m in field.metadata):
         return "interval"
     return _words(field.annotation)
 

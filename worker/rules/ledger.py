@@ -13,8 +13,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Literal
 
 from connectors.records import LedgerRecord, Model, Position
+from worker.rules.mqr import KEY_BYTES
+
+# What came to its end with a commit: nothing yet, a statement, or the whole poll.
+Ended = Literal["nothing", "statement", "poll"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +35,56 @@ class Progress:
 
 @dataclass(slots=True)
 class Reservation:
-    """A permitted number of rows to query, and what was read of it since the last commit."""
+    """A permitted number of rows to query, and what was read of it since the last commit.
+
+    `held` rows were reserved by a query that broke off: they may have been returned and not
+    counted. Its rows are read again now, in the same order and behind others that were counted
+    long ago: so what is held shrinks by `counted` keys and not by rows, until the poll has ended.
+
+        a b c d    a, b counted; c, d returned unseen, 2 held
+        a b        read again: no new key, still 2 held
+        c          read again: a new key, 1 held
+
+    `reread` rows without a new key were read by the same poll before.
+    """
 
     model: Model
     schema_id: int
     period: str
     limit: int
+    held: int = 0
+    clock_ns: int = 0
     rows_read: int = 0
     rows_since_commit: int = 0
+    counted: int = 0
+    reread: int = 0
     mqr_keys: list[bytes] = field(default_factory=list)
+
+    def left(self, ended: Ended, new: int = 0) -> int:
+        """Return what stays reserved after a commit of `new` keys.
+
+        That is for rows that may still be returned, or have been and are not counted.
+        """
+        held = max(0, self.held - self.counted - new)
+        match ended:
+            case "nothing":
+                return max(self.limit - self.rows_read, held)
+            case "statement":
+                return held
+            case "poll":
+                return 0
+
+    def uncertain(self, ended: Ended) -> int:
+        """Return how many of the held rows were not read again: they left the model since."""
+        return max(0, self.held - self.reread - self.rows_read) if ended == "poll" else 0
 
 
 @dataclass(slots=True)
 class LedgerState:
-    """The truth so far: who owns the ledger, how far each model is, what is reserved."""
+    """The truth so far: who owns the ledger, how far each model is, what is reserved.
+
+    `counted` says of each period how many records a model added on a day (of UTC).
+    """
 
     epoch: int = 0
     poller: str = ""
@@ -50,6 +92,8 @@ class LedgerState:
     models: dict[str, Progress] = field(default_factory=dict)
     reserved: dict[str, dict[str, int]] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
+    uncertain: dict[str, int] = field(default_factory=dict)
+    counted: dict[str, dict[tuple[str, date], int]] = field(default_factory=dict)
 
     def counts(self, record: LedgerRecord) -> bool:
         """Say whether a record is its owner's word, seen from what was applied before it."""
@@ -67,11 +111,40 @@ class LedgerState:
         self.epoch, self.poller = entry.epoch, entry.poller
         self.reserved.setdefault(entry.period, {})[entry.model] = entry.reserved
         if entry.kind == "commit":
-            self.used[entry.period] = entry.used
+            self._count(record)
             self.models[entry.model] = Progress(
                 entry.watermark, entry.fingerprint, entry.change_token, entry.schema_id
             )
         return True
+
+    def _count(self, record: LedgerRecord) -> None:
+        entry = record.entry
+        self.used[entry.period] = entry.used
+        charged = self.uncertain.get(entry.period, 0) + entry.uncertain
+        self.uncertain[entry.period] = charged
+        if entry.new_keys:
+            day = datetime.fromtimestamp(entry.at_ns // 1_000_000_000, tz=UTC).date()
+            days = self.counted.setdefault(entry.period, {})
+            place = (entry.model, day)
+            days[place] = days.get(place, 0) + len(entry.new_keys) // KEY_BYTES
+
+    def counted_by_day(self, period: str) -> dict[date, int]:
+        """Return how many records of all models the period counted on each day."""
+        days: dict[date, int] = {}
+        for (_, day), records in self.counted.get(period, {}).items():
+            days[day] = days.get(day, 0) + records
+        return days
+
+    def counted_by_model(self, period: str) -> dict[str, int]:
+        """Return how many records the period counted of each model."""
+        models: dict[str, int] = {}
+        for (name, _), records in self.counted.get(period, {}).items():
+            models[name] = models.get(name, 0) + records
+        return models
+
+    def knows(self, model: str) -> bool:
+        """Say whether any entry was ever made for a model."""
+        return model in self.models or any(model in models for models in self.reserved.values())
 
     def progress(self, model: str) -> Progress:
         """Return how far a model is; nothing yet for a model never committed."""
@@ -102,7 +175,7 @@ def sql_fingerprint(model: Model) -> str:
     parts = (
         model.sql.strip().rstrip(";").strip(),
         model.primary_key,
-        model.watermark,
+        model.watermark or "",
         model.partition_by or "",
     )
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()

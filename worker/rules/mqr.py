@@ -9,12 +9,13 @@ from __future__ import annotations
 import calendar
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 KEY_BYTES = 16
+THRESHOLDS_PERCENT = (100, 95, 80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,35 @@ def _start_day(year: int, month: int, policy: MqrPolicy) -> int:
     return min(policy.start_day, calendar.monthrange(year, month)[1])
 
 
-def permitted_rows(policy: MqrPolicy, used: int, reserved: int, wanted: int) -> int:
+@dataclass(frozen=True, slots=True)
+class MqrUse:
+    """What is taken of a period's limit: counted, still held by running queries, or in doubt."""
+
+    period: str
+    used: int
+    reserved: int = 0
+    uncertain: int = 0
+
+    @property
+    def taken(self) -> int:
+        """All of it."""
+        return self.used + self.reserved + self.uncertain
+
+    def with_reserved(self, more: int) -> MqrUse:
+        """Return the same with `more` reserved."""
+        return replace(self, reserved=self.reserved + more)
+
+
+def permitted_rows(policy: MqrPolicy, use: MqrUse, wanted: int) -> int:
     """Return how many rows a query may return: each could be a new record.
 
     `new <= rows <= LIMIT <= remaining`, so the limit cannot be passed, not by one row.
     """
     if policy.on_limit == "warn":
         return wanted
-    return max(0, min(wanted, policy.limit - used - reserved))
+    return max(0, min(wanted, policy.limit - use.taken))
+
+
+def threshold_reached(used: int, limit: int) -> int:
+    """Return the highest threshold in percent of the limit that is reached, or 0."""
+    return next((t for t in THRESHOLDS_PERCENT if limit and used * 100 >= limit * t), 0)

@@ -1,7 +1,7 @@
-"""Which rows a poll reads: pure arithmetic on watermark text.
+"""How far back and how close to now a poll reads, and how the watermark moves.
 
     watermark in the ledger          2026-11-24 08:45:00.123456789
-    - overlap (15 min)               2026-11-24 08:30:00.123456789   first chunk starts here
+    - overlap (15 min)               2026-11-24 08:30:00.123456789   first statement starts here
     source clock - settle delay      2026-11-24 09:59:30.000000000   and ends before here
 
 Rows whose transaction commits late appear below the watermark: the overlap re-reads them, and the
@@ -10,14 +10,14 @@ index knows which of the re-read rows are old news.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from connectors.records import Position
 
-NS = 1_000_000_000
-_TEXT = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{9})")
+# Near the MQR limit a statement may return no more than what is left. Below a 500th of what a poll
+# has to read it stops instead: else the last thousand records would cost a million statements.
+MIN_ROWS = 100
+MAX_STATEMENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,52 +25,42 @@ class WindowPolicy:
     """How far back and how close to now a poll reads, and how much of it at once.
 
     One statement returns up to `max_rows`; the ledger is written every `commit_rows` of them, since
-    that many new keys of 16 bytes still fit into one record.
+    that many new keys of 16 bytes still fit into one record. `overlap_numbers` stands for
+    `overlap_seconds` where the watermark is a counter.
     """
 
     overlap_seconds: float = 900.0
     settle_delay_seconds: float = 30.0
     max_rows: int = 500_000
     commit_rows: int = 50_000
+    overlap_numbers: int = 10_000
 
 
-def to_ns(text: str) -> int:
-    """Return nanoseconds since 1970 UTC of watermark text; ValueError for any other text."""
-    match = _TEXT.fullmatch(text)
-    if match is None:
-        raise ValueError("a watermark is written YYYY-MM-DD HH:MM:SS.NNNNNNNNN")
-    year, month, day, hour, minute, second, fraction = (int(g) for g in match.groups())
-    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    return int(moment.timestamp()) * NS + fraction
-
-
-def to_text(ns: int) -> str:
-    """Return watermark text of nanoseconds since 1970 UTC, always with nine digits."""
-    seconds, fraction = divmod(ns, NS)
-    moment = datetime.fromtimestamp(seconds, tz=UTC)
-    # Not strftime: it writes the year 999 with three digits.
-    return f"{moment.replace(tzinfo=None).isoformat(' ', 'seconds')}.{fraction:09d}"
-
-
-def start_of_poll(watermark: Position | None, policy: WindowPolicy) -> Position | None:
-    """Return where the first chunk of a poll starts: the overlap below the watermark."""
-    if watermark is None:
-        return None
-    if policy.overlap_seconds <= 0:
-        return watermark
-    return Position(to_text(to_ns(watermark.value) - int(policy.overlap_seconds * NS)))
-
-
-def upper_bound(source_clock_ns: int, policy: WindowPolicy) -> str:
-    """Return the text before which rows are settled, by the source's own clock."""
-    return to_text(source_clock_ns - int(policy.settle_delay_seconds * NS))
+def least_rows(to_read: int) -> int:
+    """Return the fewest rows that a statement must be permitted for a poll to go on."""
+    return min(to_read, max(MIN_ROWS, to_read // MAX_STATEMENTS))
 
 
 def advance(watermark: Position | None, read: Position) -> Position:
     """Return the watermark after a chunk that ended at `read`: it never moves back.
 
-    While the overlap is re-read, `read` is below the watermark; that changes nothing.
+    While the overlap is re-read, `read` is below the watermark; that changes nothing. Both were
+    reached, so whichever is taken nothing above it is skipped.
     """
     if watermark is None:
         return read
-    return max(watermark, read, key=lambda p: (p.value, p.key or ""))
+    return max(watermark, read, key=_order)
+
+
+def earlier(start: Position | None, other: Position | None) -> Position | None:
+    """Return the earlier of two starts; None is the very beginning."""
+    if start is None or other is None:
+        return None
+    return min(start, other, key=_order)
+
+
+def _order(position: Position) -> tuple[int, str, str]:
+    # Times and dates sort as text; numbers don't: "10" < "9".
+    value = position.value
+    number = value.removeprefix("-").isdigit()
+    return int(value) if number else 0, "" if number else value, position.key or ""

@@ -9,15 +9,18 @@ before our entry, and the index learns from the log only, so that it can always 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from connectors.errors import ConfigurationError, FencedError
 from connectors.ports import Index, Ledger
 from connectors.records import LedgerEntry, Model, Position
-from worker.rules.ledger import LedgerState, Progress, Reservation, sql_fingerprint
-from worker.rules.mqr import MqrPolicy, period_of, permitted_rows
-from worker.rules.window import advance, to_ns
+from worker.rules.forecast import forecast
+from worker.rules.ledger import Ended, LedgerState, Progress, Reservation, sql_fingerprint
+from worker.rules.mqr import MqrPolicy, MqrUse, period_of, permitted_rows
+from worker.rules.watermark import moment_ns
+from worker.rules.window import advance
 
 LEDGER_LOG = "ledger"
 
@@ -25,7 +28,8 @@ LEDGER_LOG = "ledger"
 class AccountMeter(Protocol):
     """What is counted here."""
 
-    def mqr(self, used: int, reserved: int, period: str) -> None: ...
+    def mqr(self, use: MqrUse) -> None: ...
+    def mqr_forecast(self, records: int) -> None: ...
     def committed(self, model: str, watermark_ns: int | None) -> None: ...
 
 
@@ -66,6 +70,15 @@ class AccountStage:
             self._state = LedgerState()
             await self._follow()
             self._epoch = self._state.epoch + 1
+            for name, progress in self._state.models.items():
+                if self.policy.models is None or name in self.policy.models:
+                    self._meter.committed(name, moment_ns(progress.watermark))
+            if period := max(self._state.used, default=""):
+                self._meter.mqr(await self._use(period, ""))
+
+    def knows(self, model: Model) -> bool:
+        """Say whether the ledger ever said anything of a model."""
+        return self._state.knows(model.name)
 
     def progress(self, model: Model) -> Progress:
         """Return how far a model is; ConfigurationError when it is another model by now."""
@@ -80,26 +93,31 @@ class AccountStage:
         return progress
 
     async def reserve(
-        self, model: Model, schema_id: int, clock_ns: int, wanted: int
+        self, model: Model, schema_id: int, clock_ns: int, wanted: int, least: int
     ) -> Reservation | None:
-        """Return a reservation of up to `wanted` rows, or None when the MQR limit leaves none.
+        """Return a reservation of up to `wanted` rows, None when the MQR limit leaves not `least`.
 
         Raises FencedError when another poller has taken over.
         """
         async with self._lock:
             # An entry of ours may be in the log though its ack was lost: count it before deciding.
             await self._follow()
-            mqr = self.policy.mqr
-            period = period_of(clock_ns, mqr)
-            used = await asyncio.to_thread(self._index.counted, period)
-            others = self._state.reserved_by_others(period, model.name, self.policy.models)
-            self._meter.mqr(used, others, period)
-            limit = permitted_rows(mqr, used, others, wanted)
-            if limit == 0:
+            period = period_of(clock_ns, self.policy.mqr)
+            use = await self._use(period, model.name)
+            held = self._state.reserved.get(period, {}).get(model.name, 0)
+            self._meter.mqr(use.with_reserved(held))
+            self._meter.mqr_forecast(self._forecast(period, use, clock_ns))
+            limit = permitted_rows(self.policy.mqr, use, wanted)
+            if limit < min(least, wanted):
                 return None
-            reservation = Reservation(model, schema_id, period, limit)
-            await self._append("reserve", reservation, self.progress(model), (limit, used), b"")
-            self._meter.mqr(used, others + limit, period)
+            reservation = Reservation(model, schema_id, period, limit, held, clock_ns)
+            if limit == 0:  # nothing will be queried
+                return reservation
+            reserved = max(limit, held)
+            await self._append(
+                "reserve", reservation, self.progress(model), (reserved, use.used, 0), b""
+            )
+            self._meter.mqr(use.with_reserved(reserved))
             return reservation
 
     async def still_ours(self) -> None:
@@ -108,38 +126,69 @@ class AccountStage:
             await self._follow()
             self._refuse_fenced()
 
+    async def outrank(self, epochs: Iterable[int]) -> None:
+        """Write under an epoch above these; FencedError if they are of one who has taken over.
+
+        Else the ledger that knew them was lost: our rows would be taken for a replaced poller's.
+        """
+        highest = max(epochs, default=0)
+        if highest <= self._epoch:
+            return
+        async with self._lock:
+            await self._follow()
+            self._refuse_fenced()
+            self._epoch = max(self._epoch, highest + 1)
+
     async def commit(
-        self, reservation: Reservation, read: Position | None, change_token: str, *, last: bool
+        self,
+        reservation: Reservation,
+        read: Position | None,
+        change_token: str | None,
+        ended: Ended,
     ) -> None:
         """Write into the ledger that everything up to `read` is in the topic, and its new keys.
 
-        After the last commit of a reservation nothing of it is held any more.
+        Without a `change_token` the one in the ledger stays. After a poll has ended nothing of the
+        reservation is held any more.
         """
         async with self._lock:
             await self._follow()
             model, period = reservation.model, reservation.period
             new = await asyncio.to_thread(self._index.new_keys, period, reservation.mqr_keys)
-            used = await asyncio.to_thread(self._index.counted, period) + len(new)
             before = self.progress(model)
             watermark = before.watermark if read is None else advance(before.watermark, read)
-            left = 0 if last else reservation.limit - reservation.rows_read
-            after = Progress(watermark, sql_fingerprint(model), change_token, reservation.schema_id)
-            await self._append("commit", reservation, after, (left, used), b"".join(new))
+            token = before.change_token if change_token is None else change_token
+            after = Progress(watermark, sql_fingerprint(model), token, reservation.schema_id)
+            use = await self._use(period, model.name)
+            left, uncertain = reservation.left(ended, len(new)), reservation.uncertain(ended)
+            numbers = (left, use.used + len(new), uncertain)
+            await self._append("commit", reservation, after, numbers, b"".join(new))
+            reservation.counted += len(new)
             reservation.rows_since_commit = 0
             reservation.mqr_keys = []
-            others = self._state.reserved_by_others(period, model.name, self.policy.models)
-            self._meter.mqr(used, others + left, period)
-            self._meter.committed(model.name, None if watermark is None else to_ns(watermark.value))
+            self._meter.mqr((await self._use(period, model.name)).with_reserved(left))
+            self._meter.committed(model.name, moment_ns(watermark))
+
+    async def _use(self, period: str, model: str) -> MqrUse:
+        """Return what of the period is taken, by all but what `model` itself holds reserved."""
+        used = await asyncio.to_thread(self._index.counted, period)
+        others = self._state.reserved_by_others(period, model, self.policy.models)
+        return MqrUse(period, used, others, self._state.uncertain.get(period, 0))
+
+    def _forecast(self, period: str, use: MqrUse, clock_ns: int) -> int:
+        days = self._state.counted_by_day(period)
+        taken = use.used + use.uncertain
+        return forecast(days, taken, period, self.policy.mqr, clock_ns).at_end
 
     async def _append(
         self,
         kind: Literal["reserve", "commit"],
         reservation: Reservation,
         progress: Progress,
-        reserved_and_used: tuple[int, int],
+        numbers: tuple[int, int, int],
         new_keys: bytes,
     ) -> None:
-        reserved, used = reserved_and_used
+        reserved, used, uncertain = numbers
         await self._ledger.append(
             LedgerEntry(
                 kind=kind,
@@ -155,6 +204,8 @@ class AccountStage:
                 fingerprint=progress.fingerprint,
                 change_token=progress.change_token,
                 schema_id=progress.schema_id,
+                at_ns=reservation.clock_ns,
+                uncertain=uncertain,
             )
         )
         await self._follow()

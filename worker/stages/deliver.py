@@ -22,16 +22,19 @@ from connectors.records import (
     Partition,
     Rejected,
     Skipped,
+    SkipReason,
     Verdict,
 )
 from worker.clock import Clock, StoppingError
 from worker.rules.batching import Batcher, BatchPolicy, Entry
+from worker.rules.epochs import Epochs
 from worker.rules.offsets import OffsetTracker
 from worker.rules.outcomes import DeadLetterLimit, RejectShare
 
 T = TypeVar("T")
 
 ROWS_PER_BREATH = 32
+SUPERSEDED = Skipped(SkipReason.SUPERSEDED)
 
 
 class Interpreter(Protocol):
@@ -115,6 +118,7 @@ class DeliverStage:
         self._unsendable = RejectShare(policy.dead_letter_limit)
         self._share = RejectShare(policy.dead_letter_limit)
         self._trackers: dict[Partition, OffsetTracker] = {}
+        self._epochs = Epochs()
         self._calls: dict[asyncio.Task[None], list[Entry]] = {}
         self._news = asyncio.Event()
 
@@ -123,6 +127,7 @@ class DeliverStage:
     def assigned(self, partition: Partition, tracker: OffsetTracker, *, hold: bool) -> None:
         """Take a partition's rows from now on; with `hold`, send none before `release`."""
         self._trackers[partition] = tracker
+        self._epochs.begin(partition)
         if hold:
             self._batcher.hold(partition)
 
@@ -150,7 +155,8 @@ class DeliverStage:
                 # a bunch would be too many for one second.
                 if number % ROWS_PER_BREATH == 0:
                     await self._clock.breathe()
-                item = self._interpret.item(message)
+                behind = self._epochs.superseded(message)
+                item = SUPERSEDED if behind else self._interpret.item(message)
                 if isinstance(item, Item):
                     self._batcher.add(self._entry(item, message, tracker))
                     left -= 1

@@ -9,19 +9,29 @@ the reservation before the query runs, the commit after the last ack.
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.avro import RowEncoder, columns_of, row_schema
 from connectors.errors import ConfigurationError
-from connectors.ports import Index, KnownRow, ModelLog, Producer, Schemas
-from connectors.records import Change, Column, Model, Page, Position
+from connectors.ports import DeadLetters, Index, KnownRow, Producer, Schemas, SeenRow
+from connectors.records import (
+    Change,
+    Column,
+    DeadLetter,
+    Message,
+    Model,
+    Page,
+    Partition,
+    Position,
+    RejectReason,
+)
+from worker.rules.changes import Rows, keys_of
 from worker.rules.drift import retyped_columns
-from worker.rules.fingerprint import key_text, row_hasher
-from worker.rules.ledger import Progress, Reservation
+from worker.rules.ledger import Ended, Progress, Reservation
 from worker.rules.mqr import key_hashes
+from worker.rules.watermark import Watermark
 
 
 class Account(Protocol):
@@ -29,55 +39,87 @@ class Account(Protocol):
 
     @property
     def epoch(self) -> int: ...
+    def knows(self, model: Model) -> bool: ...
     def progress(self, model: Model) -> Progress: ...
     async def still_ours(self) -> None: ...
+    async def outrank(self, epochs: Iterable[int]) -> None: ...
     async def reserve(
-        self, model: Model, schema_id: int, clock_ns: int, wanted: int
+        self, model: Model, schema_id: int, clock_ns: int, wanted: int, least: int
     ) -> Reservation | None: ...
     async def commit(
-        self, reservation: Reservation, read: Position | None, change_token: str, *, last: bool
+        self,
+        reservation: Reservation,
+        read: Position | None,
+        change_token: str | None,
+        ended: Ended,
     ) -> None: ...
+
+
+class CatchUp(Protocol):
+    """What brings the index up to date with a topic."""
+
+    async def follow(self, model: Model, topic: str) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Compare(Protocol):
+    """What knows which rows are news."""
+
+    def changes(
+        self, rows: Rows, encoder: RowEncoder, page: Page, keys: Sequence[bytes], clock_ns: int
+    ) -> list[Change]: ...
+    def seen(
+        self, rows: Rows, encoder: RowEncoder, page: Page, keys: Sequence[bytes], clock_ns: int
+    ) -> list[SeenRow]: ...
 
 
 class PublishMeter(Protocol):
     """What is counted here."""
 
-    def rows_read(self, model: str, *, published: int, unchanged: int) -> None: ...
-    def duplicate_keys(self, model: str, rows: int) -> None: ...
+    def rows_read(self, model: str, *, published: int, unchanged: int, too_large: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A model with everything that its rows need on their way."""
 
-    model: Model
     topic: str
-    columns: tuple[Column, ...]
+    rows: Rows
     encoder: RowEncoder
     schema_id: int
-    key_index: int
-    partition_index: int
+
+    @property
+    def model(self) -> Model:
+        """The model itself."""
+        return self.rows.model
 
 
 class PublishStage:
-    """The only writer of model topics and index."""
+    """The only writer of model topics.
+
+    `aside` holds, by model, the dead letters of its syncs: where a row goes that no topic takes.
+    """
 
     def __init__(
         self,
         account: Account,
         producer: Producer,
-        log: ModelLog,
+        catch_up: CatchUp,
+        compare: Compare,
         index: Index,
         schemas: Schemas,
+        aside: Mapping[str, Sequence[DeadLetters]],
         *,
         mqr_secret: bytes,
         meter: PublishMeter,
     ) -> None:
         self._account = account
         self._producer = producer
-        self._log = log
+        self._catch_up = catch_up
+        self._compare = compare
         self._index = index
         self._schemas = schemas
+        self._aside = aside
         self._mqr_secret = mqr_secret
         self._meter = meter
 
@@ -85,112 +127,155 @@ class PublishStage:
         """Return how far a model is, by the ledger."""
         return self._account.progress(model)
 
-    async def prepare(self, model: Model, topic: str, columns: Sequence[Column]) -> Prepared:
+    async def prepare(
+        self, model: Model, topic: str, columns: Sequence[Column], watermark: Watermark | None
+    ) -> Prepared:
         """Register the rows' schema and bring the index up to date with the topic.
 
         Raises ConfigurationError when a column is missing or has another type than before.
         """
-        for needed in sorted(model.needed_columns):
-            _index_of(model, columns, needed)
-        key_index = _index_of(model, columns, model.primary_key)
-        partition_index = _index_of(model, columns, model.partition_by or model.primary_key)
+        rows = Rows.of(model, columns, watermark)
         await self._refuse_retyped(model, columns)
         schema = row_schema(model.name, columns)
         schema_id = await self._schemas.register(f"{topic}-value", schema)
-        await self._follow_topic(model, topic)
-        encoder = RowEncoder(schema, schema_id, columns)
-        return Prepared(
-            model, topic, tuple(columns), encoder, schema_id, key_index, partition_index
+        await self._catch_up.follow(model, topic)
+        await self._refuse_lost_ledger(model, topic)
+        await self._account.outrank((await asyncio.to_thread(self._index.epochs, topic)).values())
+        return Prepared(topic, rows, RowEncoder(schema, schema_id, columns), schema_id)
+
+    async def doubted_since_ns(self, model: Model) -> int | None:
+        """Return since when rows must be read again that a replaced poller wrote over."""
+        return await asyncio.to_thread(self._index.doubted_since_ns, model.name)
+
+    async def end_doubt(self, model: Model) -> None:
+        """Note that everything since then was read again."""
+        await asyncio.to_thread(self._index.end_doubt, model.name)
+
+    async def reserve(
+        self, prepared: Prepared, clock_ns: int, wanted: int, least: int
+    ) -> Reservation | None:
+        """Reserve rows to query; None when the MQR limit leaves fewer than `least`."""
+        return await self._account.reserve(
+            prepared.model, prepared.schema_id, clock_ns, wanted, least
         )
 
-    async def reserve(self, prepared: Prepared, clock_ns: int, wanted: int) -> Reservation | None:
-        """Reserve rows to query; None when the MQR limit leaves none."""
-        return await self._account.reserve(prepared.model, prepared.schema_id, clock_ns, wanted)
-
     async def commit(
-        self, reservation: Reservation, read: Position | None, change_token: str, *, last: bool
+        self,
+        reservation: Reservation,
+        read: Position | None,
+        change_token: str | None,
+        ended: Ended,
     ) -> None:
         """Commit what was added since the last commit."""
-        await self._account.commit(reservation, read, change_token, last=last)
+        await self._account.commit(reservation, read, change_token, ended)
 
     async def add(self, reservation: Reservation, prepared: Prepared, page: Page) -> None:
         """Put the page's changed rows into the topic; return once the broker holds them."""
-        name = prepared.model.name
-        keys = await asyncio.to_thread(_keys, prepared, page)
-        # They were queried, so they count, whatever happens to the page from here on.
-        reservation.mqr_keys += key_hashes(self._mqr_secret, name, keys)
+        keys = await self.count(reservation, prepared, page)
+        compared = (prepared.rows, prepared.encoder, page, keys, reservation.clock_ns)
+        changes = await asyncio.to_thread(self._compare.changes, *compared)
+        rows = [(change, b"", b"") for change in changes]
+        too_large = await self.send(prepared, rows)
+        published = len(changes) - too_large
+        self._meter.rows_read(
+            prepared.model.name,
+            published=published,
+            unchanged=len(keys) - len(changes),
+            too_large=too_large,
+        )
+
+    async def compare(
+        self, reservation: Reservation, prepared: Prepared, page: Page
+    ) -> list[SeenRow]:
+        """Return the page's rows for a snapshot: which of them changed, and what they blank."""
+        keys = await self.count(reservation, prepared, page)
+        compared = (prepared.rows, prepared.encoder, page, keys, reservation.clock_ns)
+        seen = await asyncio.to_thread(self._compare.seen, *compared)
+        unchanged = len(keys) - sum(row.change is not None for row in seen)
+        self._meter.rows_read(prepared.model.name, published=0, unchanged=unchanged, too_large=0)
+        return seen
+
+    async def count(self, reservation: Reservation, prepared: Prepared, page: Page) -> list[bytes]:
+        """Count the page's keys: they were queried, whatever happens to the page from here on."""
+        keys = await asyncio.to_thread(keys_of, prepared.rows, page)
+        reservation.mqr_keys += key_hashes(self._mqr_secret, prepared.model.name, keys)
         reservation.rows_read += len(keys)
         reservation.rows_since_commit += len(keys)
-        changes = await asyncio.to_thread(self._compare, prepared, page, keys)
-        if changes:
-            # A poller that slept through the takeover of another must not overwrite its rows.
-            await self._account.still_ours()
-            offsets = await self._producer.send(prepared.topic, changes, self._account.epoch)
-            await asyncio.to_thread(self._remember, prepared, changes, offsets)
-        self._meter.rows_read(name, published=len(changes), unchanged=len(keys) - len(changes))
-        if repeated := len(keys) - len(set(keys)):
-            self._meter.duplicate_keys(name, repeated)
+        return keys
+
+    async def send(self, prepared: Prepared, rows: Sequence[tuple[Change, bytes, bytes]]) -> int:
+        """Return once the broker holds every change and the index knows it; how many it refused.
+
+        Each comes with what the index keeps of it: its delete record, and which columns it fills.
+        """
+        if not rows:
+            return 0
+        # A poller that slept through the takeover of another must not overwrite its rows.
+        await self._account.still_ours()
+        changes = [change for change, _, _ in rows]
+        sent = await self._producer.send(prepared.topic, changes, self._account.epoch)
+        if sent.too_large:
+            refused = [(changes[i], sent.partitions[i]) for i in sorted(sent.too_large)]
+            await self._set_aside(prepared, refused)
+        known = [
+            KnownRow(change.key, _hash(change), partition, delete, filled)
+            for (change, delete, filled), partition in zip(rows, sent.partitions, strict=True)
+        ]
+        await asyncio.to_thread(self._remember, prepared, known, sent.offsets)
+        return len(sent.too_large)
 
     async def close(self) -> None:
         """Close everything this stage writes with."""
         await self._producer.close()
         await self._schemas.close()
-        await self._log.close()
+        await self._catch_up.close()
+        for letters in self._aside.values():
+            for one in letters:
+                await one.close()
         await asyncio.to_thread(self._index.close)
 
-    async def _follow_topic(self, model: Model, topic: str) -> None:
-        ends = await self._log.end_offsets(topic)
-        start = await asyncio.to_thread(self._index.next_offsets, topic)
-        if any(offset > ends.get(partition, 0) for partition, offset in start.items()):
-            # The topic was made anew: what we know of it is of another life.
-            await asyncio.to_thread(self._index.forget, model.name, topic)
-            start = {}
-        if all(start.get(partition, 0) >= end for partition, end in ends.items()):
-            return
-        async for rows, positions in self._log.read(topic, start):
-            await asyncio.to_thread(self._index.remember, model.name, rows, topic, positions)
-
-    def _compare(self, prepared: Prepared, page: Page, keys: Sequence[bytes]) -> list[Change]:
-        model = prepared.model
-        digest = row_hasher(prepared.columns, {*model.ignore_changes_in, model.watermark})
-        # Should a key stand twice in the page, its last row counts.
-        last = list({key: i for i, key in enumerate(keys)}.values())
-        try:
-            hashes = {i: digest(page.rows[i]) for i in last}
-            changed = self._index.changed(
-                model.name, [keys[i] for i in last], list(hashes.values())
+    async def _set_aside(self, prepared: Prepared, refused: Sequence[tuple[Change, int]]) -> None:
+        # Without its value: what no topic takes fits into no dead letter either.
+        letters = [
+            DeadLetter(
+                Message(
+                    Partition(prepared.topic, partition),
+                    -1,
+                    change.key,
+                    None,
+                    [("row_hash", change.row_hash), ("op", change.op.encode())],
+                ),
+                RejectReason.TOO_LARGE,
+                stage="publish",
+                http_status=0,
+                attempts=1,
             )
-            chosen = [i for i, is_new in zip(last, changed, strict=True) if is_new]
-            values = prepared.encoder.encode([page.rows[i] for i in chosen])
-        except (ArithmeticError, TypeError, ValueError):
-            # The library's text quotes the value: it stays here.
-            raise ConfigurationError(
-                f"model {model.name} holds a value that does not fit its column's type: cast the "
-                "column in its SQL",
-                kind="unencodable",
-            ) from None
-        return [
-            Change(
-                keys[i],
-                value,
-                _partition_hash(page.rows[i][prepared.partition_index], keys[i]),
-                hashes[i],
-                page.watermarks[i],
-            )
-            for i, value in zip(chosen, values, strict=True)
+            for change, partition in refused
         ]
+        for dead_letters in self._aside.get(prepared.model.name, ()):
+            await dead_letters.put(letters)
 
     def _remember(
-        self, prepared: Prepared, changes: Sequence[Change], offsets: dict[int, range]
+        self, prepared: Prepared, rows: Sequence[KnownRow], offsets: Mapping[int, range]
     ) -> None:
         # Offsets move on only where ours follow directly on what is known; a gap means that
         # somebody else wrote, and the next poll reads the topic from there.
-        if not changes:
-            return
         known = self._index.next_offsets(prepared.topic)
         following = {p: r.stop for p, r in offsets.items() if r.start == known.get(p, 0)}
-        rows = [KnownRow(change.key, change.row_hash) for change in changes]
-        self._index.remember(prepared.model.name, rows, prepared.topic, following)
+        epochs = dict.fromkeys(following, self._account.epoch)
+        self._index.remember(prepared.model.name, rows, prepared.topic, following, epochs)
+
+    async def _refuse_lost_ledger(self, model: Model, topic: str) -> None:
+        # Without it nobody knows what the period has counted: going on would count from 0.
+        published = sum((await asyncio.to_thread(self._index.next_offsets, topic)).values())
+        if published and not self._account.knows(model):
+            await self._account.still_ours()  # else another poller wrote both since we read it
+            raise ConfigurationError(
+                f"the ledger says nothing of model {model.name} though its topic holds records: "
+                "was the ledger topic deleted? MQR counted before is lost with it; to go on all "
+                f"the same run `hightide baseline {model.name} --restart`",
+                kind="ledger_lost",
+            )
 
     async def _refuse_retyped(self, model: Model, columns: Sequence[Column]) -> None:
         schema_id = self.progress(model).schema_id
@@ -200,36 +285,13 @@ class PublishStage:
         if retyped := retyped_columns(columns_of(before), columns):
             raise ConfigurationError(
                 f"model {model.name}: the type of {', '.join(retyped)} changed; Iterable fixes a "
-                "field's type for ever, so map a new field, or cast the column back in the SQL",
+                "field's type for ever, so cast the column back in the SQL, or map a new field and "
+                f"run `hightide baseline {model.name} --restart`",
                 kind="column_type_changed",
             )
 
 
-def _keys(prepared: Prepared, page: Page) -> list[bytes]:
-    return [_key(prepared, row) for row in page.rows]
-
-
-def _key(prepared: Prepared, row: Sequence[object]) -> bytes:
-    value = row[prepared.key_index]
-    if value is None:
-        raise ConfigurationError(
-            f"model {prepared.model.name} returns a row whose primary key "
-            f"{prepared.model.primary_key} is NULL: leave such rows out in its SQL",
-            kind="null_key",
-        )
-    return key_text(value).encode()
-
-
-def _partition_hash(value: object, key: bytes) -> int:
-    # CRC32, as librdkafka partitions: one profile's rows stay in one partition, in order.
-    return zlib.crc32(key if value is None else key_text(value).encode())
-
-
-def _index_of(model: Model, columns: Sequence[Column], name: str) -> int:
-    for i, column in enumerate(columns):
-        if column.name == name:
-            return i
-    raise ConfigurationError(
-        f"model {model.name} has no column {name}; it has {', '.join(c.name for c in columns)}",
-        kind="unknown_column",
-    )
+def _hash(change: Change) -> bytes | None:
+    if change.value is None:
+        return None
+    return b"" if change.op == "delete" else change.row_hash

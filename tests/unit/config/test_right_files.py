@@ -11,6 +11,8 @@ from worker.config.document import ConfigError
 from worker.config.load import base_url, load_config
 from worker.config.secrets import SecretRef, plain, resolve
 from worker.config.settings import load_settings
+from worker.config.syncs import SyncConfig
+from worker.rules.schedule import DAILY, Continuous, Cron, Every, Schedule
 
 EXAMPLE = Path(worker.config.__file__).parent / "example.yaml"
 SQL = """\
@@ -37,8 +39,45 @@ def test_the_example_is_the_users_setup() -> None:
     config = load_config(EXAMPLE)
     sync = config.syncs["iterable-production"]
 
-    assert ("users", "update", 86_400.0) == (sync.object, sync.mode, sync.every)
+    assert ("users", "update", Every(86_400.0)) == (sync.object, sync.mode, sync.schedule)
     assert (1_500_000, "stop") == (config.mqr.limit, config.mqr.on_limit)
+
+
+@pytest.mark.parametrize(
+    ("said", "schedule"),
+    [
+        ("every: 15m", Every(900.0)),
+        ("every: 90", Every(90.0)),
+        ("nulls: clear", Every(86_400.0)),
+        ("every:", Every(86_400.0)),
+        ("every:\n    cron:\n    continuous: 5m", Continuous(300.0)),
+        ('cron: "45  8 * * *"', Cron("45 8 * * *", "UTC")),
+        ('cron: "45 8 * * *"\n    zone: Europe/Berlin', Cron("45 8 * * *", "Europe/Berlin")),
+        ("continuous: 30s", Continuous(30.0)),
+    ],
+)
+def test_a_sync_says_when_its_model_is_polled(
+    tmp_path: Path, said: str, schedule: Schedule
+) -> None:
+    """By interval, by time of day, or without a pause; once a day when it says nothing."""
+    config = load_config(changed(tmp_path, "every: 24h", said))
+
+    assert schedule == config.syncs["iterable-production"].schedule
+
+
+def test_a_model_has_the_schedules_of_all_its_syncs() -> None:
+    """Of its own only; a model without a sync is read daily, so that its topic is complete."""
+    config = load_config(EXAMPLE)
+    sync = config.syncs["iterable-production"].model_dump()
+    syncs = {
+        "a": SyncConfig(**sync),
+        "b": SyncConfig(**{**sync, "every": None, "continuous": "30s"}),
+        "c": SyncConfig(**{**sync, "model": "other"}),
+    }
+    config = config.model_copy(update={"syncs": syncs})
+
+    assert (Every(86_400.0), Continuous(30.0)) == config.schedules("marketing_contacts")
+    assert (DAILY,) == config.schedules("nobodys")
 
 
 def test_the_examples_sql_is_theirs_word_for_word() -> None:

@@ -35,11 +35,18 @@ def line_of(text: str, source: str = EXAMPLE) -> int:
     ("old", "new", "key", "fix", "marker"),
     [
         (
-            "    watermark: LAST_CHANGED\n",
+            "    primary_key: DIM_MARKETING_CONTACT_ID\n",
             "",
-            "watermark",
+            "primary_key",
             "is missing: add it",
             "marketing_contac",
+        ),
+        (
+            "    watermark: LAST_CHANGED\n",
+            "    watermark: LAST_CHANGED\n    watermark_zone: America/Los_Angeles\n",
+            "watermark_zone",
+            "only UTC: a wall clock with summer time goes backwards once a year",
+            "# The key is made of",
         ),
         ("  limit: 1500000", "  limt: 5", "mqr.limt", "is not a setting here: remove it", "limit:"),
         ("  limit: 1500000", "  limit: lots", "mqr.limit", "valid integer", "limit:"),
@@ -61,6 +68,17 @@ def line_of(text: str, source: str = EXAMPLE) -> int:
         ("destination: iterable", "destination: i", "destination", "iterable", "destination: it"),
         ("  every: 24h", "  every: daily", "every", "30s, 5m, 24h or 1d", "every:"),
         ("  every: 24h", "  every: 0", "every", "greater than 0", "every:"),
+        ("every: 24h", "continuous: 0", "continuous", "greater than 0", "every:"),
+        ("every: 24h", "continuous: often", "continuous", "30s, 5m, 24h or 1d", "every:"),
+        ("every: 24h", 'cron: "45 24 * * *"', "cron", "bad hour; write five fields", "every:"),
+        ("every: 24h", "cron: daily", "cron", "write five fields", "every:"),
+        (
+            "every: 24h",
+            'cron: "45 8 * * *"\n    zone: Mars',
+            "zone",
+            "UTC or America/Los_Angeles",
+            "match:",
+        ),
         ("zone: UTC", "zone: Mars/Base", "mqr.zone", "America/Los_Angeles", "zone:"),
         ("mode: update", "mode: insert", "mode", "upsert", "mode:"),
         ("start_day: 1", "start_day: 32", "mqr.start_day", "31", "start_day"),
@@ -147,6 +165,27 @@ def test_region_and_base_url_are_one_too_many(tmp_path: Path) -> None:
     said = sentence(tmp_path, "region: us", "region: us\n    base_url: https://x.y")
 
     assert "say either region (us, eu) or base_url" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ('every: 24h\n    cron: "45 8 * * *"', "a sync has one schedule: keep one of every, cron"),
+        ("continuous: 30s\n    every: 24h", "keep one of every, continuous"),
+        (
+            'continuous: 30s\n    cron: "45 8 * * *"\n    every: 1h',
+            "keep one of every, cron, continuous",
+        ),
+        ("every: 24h\n    zone: UTC", "zone is the time zone of cron: remove it, or say when with"),
+        ("zone: UTC", "zone is the time zone of cron"),
+    ],
+)
+def test_a_sync_has_one_schedule(tmp_path: Path, said: str, fix: str) -> None:
+    """Which of two is meant can't be guessed, and a zone alone says no time."""
+    found = sentence(tmp_path, "every: 24h", said)
+
+    assert found.startswith(f"line {line_of('iterable-production:')}: syncs.iterable-production: ")
+    assert fix in found
 
 
 def test_a_key_that_is_there_twice_is_named_with_both_lines(tmp_path: Path) -> None:

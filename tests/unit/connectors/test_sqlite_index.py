@@ -31,7 +31,7 @@ def index(path: Path) -> Iterator[SqliteIndex]:
 
 def know(index: SqliteIndex, offset: int, **rows: bytes | None) -> None:
     known = [KnownRow(key.encode(), row_hash) for key, row_hash in rows.items()]
-    index.remember("people", known, TOPIC, {0: offset})
+    index.remember("people", known, TOPIC, {0: offset}, {0: 1})
 
 
 def changed(index: SqliteIndex, **rows: bytes) -> list[bool]:
@@ -50,7 +50,7 @@ def test_only_new_and_changed_rows_are_changed(index: SqliteIndex) -> None:
 def test_models_do_not_know_each_others_rows(index: SqliteIndex) -> None:
     """The same key in two models is two rows; forgetting one leaves the other."""
     know(index, 3, a=b"1")
-    index.remember("teams", [KnownRow(b"a", b"1")], "other", {0: 1})
+    index.remember("teams", [KnownRow(b"a", b"1")], "other", {0: 1}, {0: 1})
     index.forget("people", TOPIC)
 
     assert ([True], {}) == (changed(index, a=b"1"), index.next_offsets(TOPIC))
@@ -63,7 +63,7 @@ def test_models_do_not_know_each_others_rows(index: SqliteIndex) -> None:
 def test_the_last_word_on_a_key_counts(index: SqliteIndex) -> None:
     """Deleted and there again within one page, and the other way round."""
     rows = [KnownRow(b"a", b"1"), KnownRow(b"a", None), KnownRow(b"b", None), KnownRow(b"b", b"2")]
-    index.remember("people", rows, TOPIC, {0: 4})
+    index.remember("people", rows, TOPIC, {0: 4}, {0: 1})
 
     assert [True, False] == changed(index, a=b"1", b=b"2")
 
@@ -81,6 +81,43 @@ def test_keys_count_once_a_period(index: SqliteIndex) -> None:
         index.new_keys("2026-12-01", [a]),
     )
     assert {0: 8} == index.next_offsets("ledger")
+
+
+def test_an_epoch_is_known_with_its_offset(index: SqliteIndex) -> None:
+    """By partition, the newest one; it is forgotten with the topic."""
+    index.remember("people", [], TOPIC, {0: 3, 1: 5}, {0: 1, 1: 2})
+    index.remember("people", [], TOPIC, {1: 6}, {1: 4})
+    assert ({0: 1, 1: 4}, {0: 3, 1: 6}) == (index.epochs(TOPIC), index.next_offsets(TOPIC))
+    index.forget("people", TOPIC)
+
+    assert ({}, {}) == (index.epochs(TOPIC), index.next_offsets("ledger"))
+
+
+def test_a_key_in_doubt_is_changed_until_it_is_known_anew(index: SqliteIndex) -> None:
+    """Whatever its hash; the earliest change time among such keys says where to read from."""
+    know(index, 3, a=b"1", b=b"1", c=b"1")
+    index.doubt("people", {b"a": 50, b"b": 20})
+    assert [True, True, False] == changed(index, a=b"1", b=b"1", c=b"1")
+    assert (20, None) == (index.doubted_since_ns("people"), index.doubted_since_ns("teams"))
+    know(index, 4, b=b"1")
+    assert 50 == index.doubted_since_ns("people")
+    know(index, 5, a=b"1")
+
+    assert None is index.doubted_since_ns("people")
+    assert [False, False] == changed(index, a=b"1", b=b"1")
+
+
+@pytest.mark.parametrize("end", ["given up", "forgotten"])
+def test_doubt_ends_with_a_read_that_did_not_find_the_key(index: SqliteIndex, end: str) -> None:
+    """Or with everything that is known of the model; another model's doubts stay."""
+    index.doubt("people", {b"a": 50})
+    index.doubt("teams", {b"a": 60})
+    if end == "given up":
+        index.end_doubt("people")
+    else:
+        index.forget("people", TOPIC)
+
+    assert (None, 60) == (index.doubted_since_ns("people"), index.doubted_since_ns("teams"))
 
 
 def test_what_was_stored_is_there_after_a_restart(path: Path) -> None:
@@ -123,7 +160,7 @@ def test_damage_found_later_costs_one_start(path: Path) -> None:
     """A page in the middle: the process ends, and the next start builds the index anew."""
     index = SqliteIndex(path)
     keys = [b"%05d" % i for i in range(9_000)]
-    index.remember("people", [KnownRow(key, b"h" * 16) for key in keys], TOPIC, {0: 1})
+    index.remember("people", [KnownRow(key, b"h" * 16) for key in keys], TOPIC, {0: 1}, {0: 1})
     index.close()
     size = path.stat().st_size
     with path.open("r+b") as file:
@@ -144,7 +181,7 @@ def test_rows_and_offsets_are_stored_together_or_not_at_all(index: SqliteIndex) 
     know(index, 3, a=b"1")
     broken = {0: 9, "not a number": None}
     with pytest.raises(sqlite3.IntegrityError):
-        index.remember("people", [KnownRow(b"a", b"2")], TOPIC, broken)  # type: ignore[arg-type]
+        index.remember("people", [KnownRow(b"a", b"2")], TOPIC, broken, {})  # type: ignore[arg-type]
 
     assert ([False], {0: 3}) == (changed(index, a=b"1"), index.next_offsets(TOPIC))
 
@@ -155,7 +192,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(index: SqliteIndex) -> No
     index._db.execute("PRAGMA max_page_count = 12")
     many = [KnownRow(b"%09d" % i, b"h" * 16) for i in range(5_000)]
     with pytest.raises(ConfigurationError, match=r"no space left .* HIGHTIDE_STATE_DIR"):
-        index.remember("people", many, TOPIC, {0: 5_003})
+        index.remember("people", many, TOPIC, {0: 5_003}, {0: 1})
 
     assert ([False], {0: 3}) == (changed(index, a=b"1"), index.next_offsets(TOPIC))
 

@@ -13,11 +13,12 @@ from connectors.records import (
     RejectReason,
     Skipped,
     SkipReason,
+    Survey,
     Unchanged,
     Verdict,
 )
 from worker.observe.meter import Meter
-from worker.rules.mqr import MqrPolicy
+from worker.rules.mqr import MqrPolicy, MqrUse
 
 
 def meter() -> Meter:
@@ -65,8 +66,11 @@ def use(made: Meter) -> None:
         made.poll_state(model, state, "why")
     for end in ("complete", "unchanged", "limit_reached"):
         made.polled(model, end, 1.0)
-    made.rows_read(model, published=3, unchanged=4)
-    made.duplicate_keys(model, 1)
+    made.rows_read(model, published=3, unchanged=4, too_large=1)
+    made.rows_deleted(model, 2)
+    made.surveyed(model, Survey(8, 1, 2, 3))
+    made.superseded(model, 1)
+    made.catching_up(model, 1, 5)
     made.consumed(sync, 5)
     made.given_back(sync, 1)
     made.in_flight(sync, 3)
@@ -75,7 +79,8 @@ def use(made: Meter) -> None:
     made.rate(sync, 4.5)
     made.delivered_at(sync, [10**9], 11.0)
     made.committed(model, 2 * 10**9)
-    made.mqr(7, 3, "2026-11-01")
+    made.mqr(MqrUse("2026-11-01", used=7, reserved=3, uncertain=2))
+    made.mqr_forecast(30)
 
 
 def test_every_series_is_there_before_anything_moved() -> None:
@@ -126,12 +131,37 @@ def test_figures_are_what_was_reported() -> None:
         value(made, "hightide_mqr_used_records"),
         value(made, "hightide_mqr_reserved_records"),
     )
+    assert (2.0, 30.0) == (
+        value(made, "hightide_mqr_uncertain_records"),
+        value(made, "hightide_mqr_forecast_records"),
+    )
+    assert (2.0, 1.0, 4.0) == (
+        value(made, "hightide_source_rows_deleted_total", model="people"),
+        value(made, "hightide_superseded_rows_total", model="people"),
+        value(made, "hightide_index_records_left", model="people"),
+    )
     assert 9.0 == value(made, "hightide_consumer_lag_records", sync="people-to-iterable")
     assert 2.0 == value(made, "hightide_source_watermark_timestamp_seconds", model="people")
     assert 10.0 == value(made, "hightide_freshness_seconds_sum", sync="people-to-iterable")
     assert 1_764_547_200.0 + 365 * 86_400 == value(
         made, "hightide_mqr_period_end_timestamp_seconds"
     )
+
+
+def test_rows_that_can_not_be_used_are_counted_by_reason() -> None:
+    """As the newest survey found them: mended, they are gone from the figure too."""
+    made = meter()
+
+    def shown() -> list[float]:
+        reasons = ("null_key", "null_watermark", "duplicate_key")
+        name = "hightide_source_unusable_rows"
+        return [value(made, name, model="people", reason=reason) for reason in reasons]
+
+    assert [0.0, 0.0, 0.0] == shown()
+    made.surveyed("people", Survey(8, null_keys=1, null_watermarks=2, duplicate_keys=3))
+    assert [1.0, 2.0, 3.0] == shown()
+    made.surveyed("people", Survey(8))
+    assert [0.0, 0.0, 0.0] == shown()
 
 
 def test_labels_hold_names_and_closed_words_only() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.records import LedgerEntry, LedgerRecord, Model, Position
-from worker.rules.ledger import LedgerState, Progress, sql_fingerprint
+from worker.rules.ledger import Ended, LedgerState, Progress, Reservation, sql_fingerprint
+from worker.rules.mqr import KEY_BYTES
 
 PERIOD = "2026-11-01"
+MODEL = Model("people", "SELECT *\nFROM T", "ID", "CHANGED")
 
 
 def entry(
@@ -26,6 +29,20 @@ def entry(
 ) -> LedgerEntry:
     return LedgerEntry(
         kind, epoch, poller, model, PERIOD, reserved, used, watermark, 0, b"", "f", "t", 7
+    )
+
+
+def counting(
+    keys: int, moment: datetime, model: str = "people", period: str = PERIOD, uncertain: int = 0
+) -> LedgerEntry:
+    """Return a commit that counts some keys, made by a query of that moment."""
+    at_ns = int(moment.timestamp()) * 1_000_000_000
+    return replace(
+        entry(model=model),
+        period=period,
+        new_keys=bytes(keys * KEY_BYTES),
+        at_ns=at_ns,
+        uncertain=uncertain,
     )
 
 
@@ -84,6 +101,120 @@ def test_a_reserve_moves_no_progress() -> None:
     assert Progress() == state.progress("people")
 
 
+def test_keys_are_counted_by_model_and_by_day_of_their_query() -> None:
+    """UTC days, however the period is cut; a commit without new keys adds none."""
+    evening = datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC)
+    night = datetime(2026, 11, 25, tzinfo=UTC)
+    state, _ = fold(
+        counting(3, evening),
+        counting(2, evening, "teams"),
+        counting(4, night),
+        counting(1, night),
+        counting(0, night, "teams"),
+        counting(7, night, period="2026-12-01"),
+    )
+
+    first, second = date(2026, 11, 24), date(2026, 11, 25)
+    assert {("people", first): 3, ("teams", first): 2, ("people", second): 5} == (
+        state.counted[PERIOD]
+    )
+    assert {first: 5, second: 5} == state.counted_by_day(PERIOD)
+    assert {"people": 8, "teams": 2} == state.counted_by_model(PERIOD)
+    assert {second: 7} == state.counted_by_day("2026-12-01")
+    assert {} == state.counted_by_day("2027-01-01")
+
+
+def test_what_is_uncertain_adds_up_in_its_period() -> None:
+    """Every model's; a void record charges nothing."""
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    state, counts = fold(
+        counting(1, noon, uncertain=3),
+        counting(1, noon, "teams", uncertain=2),
+        counting(1, noon, period="2026-12-01", uncertain=5),
+        replace(counting(1, noon, uncertain=9), epoch=0),
+    )
+
+    assert [True, True, True, False] == counts
+    assert {PERIOD: 5, "2026-12-01": 5} == state.uncertain
+
+
+def test_an_orphan_reservation_stays_until_its_own_model_lets_go() -> None:
+    """Its poller died: another model's commits, or the next period's, are not its own."""
+    state, _ = fold(
+        entry("reserve", model="people", reserved=50),
+        entry(epoch=2, poller="B", model="teams"),
+        replace(entry("reserve", epoch=2, poller="B", reserved=9), period="2026-12-01"),
+    )
+
+    assert 50 == state.reserved_by_others(PERIOD, "teams")
+    assert 0 == state.reserved_by_others(PERIOD, "teams", frozenset({"teams", "regions"}))
+    assert 50 == state.reserved_by_others(PERIOD, "teams", frozenset({"teams", "people"}))
+    state.apply(LedgerRecord(3, entry(epoch=2, poller="B", model="people")))
+    assert (0, 9) == (
+        state.reserved_by_others(PERIOD, "teams"),
+        state.reserved_by_others("2026-12-01", "teams"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "held", "reread", "read", "new", "ended", "left", "uncertain"),
+    [
+        # A query on its way holds what it may still return.
+        (10, 0, 0, 0, 0, "nothing", 10, 0),
+        (10, 0, 0, 6, 2, "nothing", 4, 0),
+        (10, 0, 0, 10, 9, "nothing", 0, 0),
+        # A statement that ended returns no more; another follows, or none.
+        (10, 0, 0, 6, 6, "statement", 0, 0),
+        (10, 0, 0, 6, 6, "poll", 0, 0),
+        # Ten rows of a broken query are held; this one, of four, can't have read all of them.
+        (4, 10, 0, 0, 0, "nothing", 10, 0),
+        (4, 10, 0, 3, 3, "nothing", 7, 0),
+        (4, 10, 0, 4, 4, "statement", 6, 0),
+        # Four old rows of the overlap came first: none of the ten has been read again yet.
+        (4, 10, 0, 4, 0, "statement", 10, 0),
+        (6, 10, 4, 6, 6, "poll", 0, 0),
+        # Seven of the ten were there again: three had been returned, perhaps, and are gone.
+        (10, 10, 0, 7, 7, "poll", 0, 3),
+        (10, 10, 0, 7, 0, "poll", 0, 3),
+        (4, 10, 3, 4, 4, "poll", 0, 3),
+        (20, 10, 0, 15, 15, "nothing", 5, 0),
+        (20, 10, 0, 15, 15, "poll", 0, 0),
+        # Nothing was left to read again.
+        (0, 10, 0, 0, 0, "poll", 0, 10),
+    ],
+)
+def test_what_a_commit_leaves_reserved_and_what_it_charges(
+    limit: int,
+    held: int,
+    reread: int,
+    read: int,
+    new: int,
+    ended: Ended,
+    left: int,
+    uncertain: int,
+) -> None:
+    """Rows that may have been returned unseen stay reserved until they come, or are charged."""
+    reservation = Reservation(MODEL, 1, PERIOD, limit, held, rows_read=read, reread=reread)
+
+    assert (left, uncertain) == (reservation.left(ended, new), reservation.uncertain(ended))
+
+
+@given(
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.sampled_from(["nothing", "statement", "poll"]),
+)
+def test_no_held_row_is_ever_let_go_unread_and_uncharged(
+    limit: int, held: int, read: int, ended: Ended
+) -> None:
+    """Whatever ended: read again, still reserved, or charged."""
+    reservation = Reservation(MODEL, 1, PERIOD, limit, held, rows_read=min(read, limit))
+
+    assert held <= reservation.rows_read + reservation.left(ended) + reservation.uncertain(ended)
+    assert 0 == min(reservation.left(ended), reservation.uncertain(ended))
+
+
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 4)), max_size=30))
 def test_whatever_two_pollers_write_one_owns_every_stretch(
     writes: list[tuple[str, int]],
@@ -118,9 +249,6 @@ def test_a_fold_may_stop_anywhere_and_go_on(writes: list[tuple[str, int]]) -> No
         assert not all(fenced.values()) or grown.epoch > record.entry.epoch
 
     assert whole == grown
-
-
-MODEL = Model("people", "SELECT *\nFROM T", "ID", "CHANGED")
 
 
 @pytest.mark.parametrize("sql", ["SELECT *\nFROM T;", "  SELECT *\nFROM T \n;\n"])

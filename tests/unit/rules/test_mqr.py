@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from worker.rules.mqr import (
     KEY_BYTES,
     MqrPolicy,
+    MqrUse,
     key_hash,
     key_hashes,
     period_end,
     period_of,
     permitted_rows,
+    threshold_reached,
 )
 
 NS = 1_000_000_000
@@ -102,18 +104,61 @@ def test_hashing_a_page_is_hashing_each_key(keys: list[bytes]) -> None:
     assert [key_hash(SECRET, "m", k) for k in keys] == key_hashes(SECRET, "m", keys)
 
 
-@given(*[st.integers(0, 2_000)] * 4)
-def test_what_is_permitted_never_passes_the_limit(
-    limit: int, used: int, reserved: int, wanted: int
-) -> None:
+uses = st.builds(MqrUse, st.just("2026-11-01"), *[st.integers(0, 2_000)] * 3)
+
+
+@given(st.integers(0, 5_000), uses, st.integers(0, 2_000))
+def test_what_is_permitted_never_passes_the_limit(limit: int, use: MqrUse, wanted: int) -> None:
     """Even if every permitted row is a new key; and nothing that fits is refused."""
-    rows = permitted_rows(MqrPolicy(limit=limit), used, reserved, wanted)
+    rows = permitted_rows(MqrPolicy(limit=limit), use, wanted)
 
     assert 0 <= rows <= wanted
-    assert used + reserved + rows <= max(limit, used + reserved)
-    assert rows == wanted or used + reserved + rows >= limit
+    assert use.taken + rows <= max(limit, use.taken)
+    assert rows == wanted or use.taken + rows >= limit
+
+
+@given(uses, st.integers(0, 2_000))
+def test_what_is_taken_is_everything_that_may_be_billed(use: MqrUse, more: int) -> None:
+    """Counted, held by a running query, or in doubt; a further reservation adds to it."""
+    assert use.used + use.reserved + use.uncertain == use.taken
+    assert use.taken + more == use.with_reserved(more).taken
+    assert use.used == use.with_reserved(more).used
 
 
 def test_warn_permits_everything() -> None:
     """`on_limit: warn` goes on, over the limit too."""
-    assert 500 == permitted_rows(MqrPolicy(limit=10, on_limit="warn"), 10, 5, 500)
+    use = MqrUse("2026-11-01", used=10, reserved=5)
+
+    assert 500 == permitted_rows(MqrPolicy(limit=10, on_limit="warn"), use, 500)
+
+
+@pytest.mark.parametrize(
+    ("used", "percent"),
+    [
+        (0, 0),
+        (1_199_999, 0),
+        (1_200_000, 80),
+        (1_424_999, 80),
+        (1_425_000, 95),
+        (1_499_999, 95),
+        (1_500_000, 100),
+        (2_000_000, 100),
+    ],
+)
+def test_a_threshold_is_reached_to_the_record(used: int, percent: int) -> None:
+    """80, 95 and 100 percent of 1.5 million; not one record early, not one late."""
+    assert percent == threshold_reached(used, 1_500_000)
+
+
+def test_a_limit_of_none_has_no_threshold() -> None:
+    """Nothing of nothing is no share of it."""
+    assert 0 == threshold_reached(0, 0) == threshold_reached(5, 0)
+
+
+@given(st.integers(1, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
+def test_thresholds_are_reached_in_order(limit: int, one: int, other: int) -> None:
+    """Who has used more has never reached less; the last is reached exactly at the limit."""
+    less, more = sorted((one, other))
+
+    assert threshold_reached(less, limit) <= threshold_reached(more, limit)
+    assert (more >= limit) == (threshold_reached(more, limit) == 100)

@@ -1,4 +1,4 @@
-"""Windows cover exactly the rows there are, and watermark text loses no nanosecond."""
+"""Windows cover exactly the rows there are; the watermark and the statements' sizes stay sane."""
 
 from __future__ import annotations
 
@@ -7,73 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.records import Position
-from worker.rules.window import (
-    NS,
-    WindowPolicy,
-    advance,
-    start_of_poll,
-    to_ns,
-    to_text,
-    upper_bound,
-)
-
-YEAR_1_NS = -62_135_596_800 * NS
-YEAR_10000_NS = 253_402_300_800 * NS
-moments = st.integers(YEAR_1_NS, YEAR_10000_NS - 1)
-
-
-@given(moments)
-def test_text_and_nanoseconds_are_one(ns: int) -> None:
-    """From the year 1 to the year 9999, to the last digit."""
-    assert ns == to_ns(to_text(ns))
-    assert 29 == len(to_text(ns))
-
-
-@given(moments, moments)
-def test_text_is_ordered_as_time_is(one: int, other: int) -> None:
-    """Watermarks are compared as text."""
-    assert (one < other) == (to_text(one) < to_text(other))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "2026-11-24",
-        "2026-11-24 08:45:00",
-        "2026-11-24 08:45:00.123456",
-        "2026-11-24T08:45:00.1",
-    ],
-)
-def test_other_text_is_refused(text: str) -> None:
-    """A watermark with fewer digits would re-read its last row for ever."""
-    with pytest.raises(ValueError, match="NNNNNNNNN"):
-        to_ns(text)
-
-
-def test_a_poll_starts_the_overlap_below_and_ends_the_settle_delay_before_now() -> None:
-    """The figures of the module's picture."""
-    policy = WindowPolicy(overlap_seconds=900.0, settle_delay_seconds=30.0)
-    mark = Position("2026-11-24 08:45:00.123456789", "k")
-
-    assert Position("2026-11-24 08:30:00.123456789", None) == start_of_poll(mark, policy)
-    clock = to_ns("2026-11-24 10:00:00.000000000")
-    assert "2026-11-24 09:59:30.000000000" == upper_bound(clock, policy)
-
-
-def test_without_watermark_or_overlap_the_start_is_as_it_is() -> None:
-    """The first poll reads everything; an overlap of 0 goes on behind the very last row."""
-    mark = Position("2026-11-24 08:45:00.123456789", "k")
-
-    assert None is start_of_poll(None, WindowPolicy())
-    assert mark == start_of_poll(mark, WindowPolicy(overlap_seconds=0.0))
-
+from worker.rules.watermark import NS, to_text
+from worker.rules.window import MAX_STATEMENTS, MIN_ROWS, advance, earlier, least_rows
 
 positions = st.builds(
     Position,
     st.integers(0, 3).map(lambda n: to_text(n * NS)),
     st.none() | st.sampled_from(["a", "b", "c"]),
 )
+numbers = st.builds(
+    Position,
+    st.integers(-120, 120).map(str),
+    st.none() | st.sampled_from(["a", "b", "c"]),
+)
+
+
+def order(position: Position) -> tuple[int, str]:
+    return int(position.value), position.key or ""
 
 
 @given(st.none() | positions, st.lists(positions, max_size=20))
@@ -88,6 +38,66 @@ def test_the_watermark_never_moves_back(start: Position | None, reads: list[Posi
     seen = [p for p in (start, *reads) if p is not None]
     highest = max(((p.value, p.key or "") for p in seen), default=None)
     assert highest == (None if mark is None else (mark.value, mark.key or ""))
+
+
+def test_numbers_are_not_ordered_as_text_is() -> None:
+    """Nine comes before ten, minus ten before minus nine; as text both would be the other way."""
+    nine, ten = Position("9", "a"), Position("10", "a")
+    assert ten == advance(nine, ten) == advance(ten, nine)
+    assert nine == earlier(nine, ten) == earlier(ten, nine)
+
+    low, high = Position("-10"), Position("-9")
+    assert (high, low) == (advance(high, low), earlier(high, low))
+
+
+@given(st.lists(numbers, min_size=1, max_size=20))
+def test_a_counter_never_moves_back_either(reads: list[Position]) -> None:
+    """Neither over a power of ten nor over zero; of equal numbers the greater key is the later."""
+    mark: Position | None = None
+    for read in reads:
+        mark = advance(mark, read)
+    assert mark is not None
+
+    assert max(map(order, reads)) == order(mark)
+
+
+@given(numbers, numbers)
+def test_the_earlier_start_leaves_out_nothing_of_either(one: Position, other: Position) -> None:
+    """And the very beginning is earlier than any."""
+    assert min(order(one), order(other)) == order(earlier(one, other) or one)
+    assert None is earlier(one, None)
+    assert None is earlier(None, other)
+
+
+@pytest.mark.parametrize(
+    ("to_read", "least"),
+    [
+        (0, 0),
+        (1, 1),
+        (99, 99),
+        (100, 100),
+        (101, 100),
+        (50_000, 100),
+        (50_499, 100),
+        (50_500, 101),
+        (1_000_000, 2_000),
+    ],
+)
+def test_the_least_a_statement_may_return_grows_with_what_is_to_be_read(
+    to_read: int, least: int
+) -> None:
+    """All of a small rest, a hundred rows of most, a 500th of a lot."""
+    assert least == least_rows(to_read)
+
+
+@given(st.integers(0, 10**9))
+def test_near_the_limit_a_poll_needs_few_statements(to_read: int) -> None:
+    """However little each may return, 500 of them are enough, or all come in hundreds."""
+    least = least_rows(to_read)
+
+    assert 0 <= least <= to_read
+    assert least == to_read or least >= MIN_ROWS
+    assert least == MIN_ROWS or to_read < (least + 1) * MAX_STATEMENTS
 
 
 @given(

@@ -16,7 +16,7 @@ from connectors.sqlite.index import SqliteIndex
 from tests.fakes_polling import NOON_NS, PEOPLE, FakeLedger, Outside, PollingMeter
 from worker.rules.ledger import Reservation
 from worker.rules.mqr import MqrPolicy, key_hashes
-from worker.rules.window import NS, to_text
+from worker.rules.watermark import NS, to_text
 from worker.stages.account import AccountPolicy, AccountStage
 
 TEAMS = replace(PEOPLE, name="teams")
@@ -35,7 +35,7 @@ async def account(
 
 
 async def reserve(made: AccountStage, model: Model = PEOPLE, wanted: int = 10) -> Reservation:
-    reservation = await made.reserve(model, 1, NOON_NS, wanted)
+    reservation = await made.reserve(model, 1, NOON_NS, wanted, 1)
     assert reservation is not None
     return reservation
 
@@ -53,10 +53,10 @@ async def test_a_key_counts_once_a_period_and_model(tmp_path: Path) -> None:
     outside = Outside()
     made = await account(outside, tmp_path)
     for model, moment_ns in ((PEOPLE, 0), (PEOPLE, 0), (TEAMS, 0), (PEOPLE, MONTH_NS)):
-        reservation = await made.reserve(model, 1, NOON_NS + moment_ns, 10)
+        reservation = await made.reserve(model, 1, NOON_NS + moment_ns, 10, 1)
         assert reservation is not None
         read(reservation, ["a", "b"])
-        await made.commit(reservation, None, "t", last=True)
+        await made.commit(reservation, None, "t", "poll")
 
     assert [("2026-11-01", 2), ("2026-11-01", 2), ("2026-11-01", 4), ("2026-12-01", 2)] == [
         (entry.period, entry.used) for entry in outside.ledger if entry.kind == "commit"
@@ -67,13 +67,13 @@ async def test_what_one_model_holds_another_can_not_have(tmp_path: Path) -> None
     """10 are permitted: 7 are reserved, 3 remain, then none; a commit lets go of the rest."""
     made = await account(Outside(), tmp_path, limit=10)
     first = await reserve(made, PEOPLE, 7)
-    second = await made.reserve(TEAMS, 1, NOON_NS, 7)
+    second = await made.reserve(TEAMS, 1, NOON_NS, 7, 1)
     assert second is not None
     assert (7, 3) == (first.limit, second.limit)
     read(first, ["a"])
-    await made.commit(first, Position(to_text(NOON_NS), "a"), "t", last=True)
+    await made.commit(first, Position(to_text(NOON_NS), "a"), "t", "poll")
     read(second, ["a", "b", "c"])
-    await made.commit(second, None, "t", last=True)
+    await made.commit(second, None, "t", "poll")
 
     third = await reserve(made, PEOPLE)
     assert 6 == third.limit
@@ -94,7 +94,7 @@ async def test_the_watermark_does_not_move_back_or_move_without_rows(tmp_path: P
     high, low = Position(to_text(NOON_NS), "k"), Position(to_text(NOON_NS - NS), "z")
     for position in (high, low, None):
         reservation = await reserve(made)
-        await made.commit(reservation, position, "t", last=True)
+        await made.commit(reservation, position, "t", "poll")
         assert high == made.progress(PEOPLE).watermark
 
 
@@ -120,7 +120,7 @@ async def test_a_fenced_commit_counts_for_nobody(tmp_path: Path) -> None:
     other = await account(outside, tmp_path, "B")
     await reserve(other, TEAMS)
     with pytest.raises(FencedError):
-        await one.commit(late, Position(to_text(NOON_NS), "b"), "t", last=True)
+        await one.commit(late, Position(to_text(NOON_NS), "b"), "t", "poll")
     again = await account(outside, tmp_path, "C")
 
     assert None is again.progress(PEOPLE).watermark
@@ -132,7 +132,7 @@ async def test_without_index_the_ledger_tells_the_count(tmp_path: Path) -> None:
     made = await account(outside, tmp_path, "A", limit=5)
     reservation = await reserve(made)
     read(reservation, ["a", "b", "c"])
-    await made.commit(reservation, None, "t", last=True)
+    await made.commit(reservation, None, "t", "poll")
     anew = await account(outside, tmp_path / "anew", "B", limit=5)
 
     assert 2 == (await reserve(anew)).limit
@@ -160,7 +160,7 @@ async def test_the_limit_is_never_passed(
         model = MODELS[which]
         reservation = held.get(model)
         if move == "reserve" and reservation is None:
-            if found := await made.reserve(model, 1, NOON_NS, count):
+            if found := await made.reserve(model, 1, NOON_NS, count, 1):
                 held[model] = found
         elif move == "read" and reservation is not None:
             rows = min(count, reservation.limit - reservation.rows_read)
@@ -169,7 +169,7 @@ async def test_the_limit_is_never_passed(
             queried |= {(model.name, key) for key in keys}
             read(reservation, [str(key) for key in keys])
         elif move in {"commit", "last"} and reservation is not None:
-            await made.commit(reservation, None, "t", last=move == "last")
+            await made.commit(reservation, None, "t", "poll" if move == "last" else "nothing")
             if move == "last":
                 reach[model] += held.pop(model).rows_read
         elif move == "restart":

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import ConfigurationError, FencedError, RetryableError
-from connectors.records import Column, ColumnType
-from tests.fakes_polling import PEOPLE, Outside
+from connectors.records import Column, ColumnType, Survey
+from tests.fakes_polling import COLUMNS, PEOPLE, Outside
 from tests.unit.stages.desk import cancel
 from tests.unit.stages.polling_desk import Process
 from worker.rules.mqr import MqrPolicy
-from worker.rules.window import NS, WindowPolicy
+from worker.rules.watermark import NS
+from worker.rules.window import WindowPolicy
 
 KEYS = tuple("abcdefghij")
 
@@ -127,30 +128,29 @@ async def test_the_token_is_kept_only_once_everything_was_read(
     made = await process(outside, tmp_path, mqr=MqrPolicy(limit=6))
 
     assert "limit_reached" == await made.poll.poll_once()
-    assert (6, 6) == (len(outside.returned), outside.ledger[-1].used)
+    assert (4, 4) == (len(outside.returned), outside.ledger[-1].used)
     assert "limit_reached" == await made.poll.poll_once()
-    assert 6 == len(outside.returned)
+    assert 4 == len(outside.returned)
 
 
-async def test_a_null_key_or_watermark_is_refused_before_anything_is_read(
+async def test_rows_that_can_not_be_used_are_counted_and_hold_up_no_other(
     outside: Outside, tmp_path: Path
 ) -> None:
-    """No window would ever return such rows; once the model is mended polling goes on."""
-    outside.missing = (2, 3)
+    """NULL keys, NULL watermarks, a key twice: said by number, while all that can be read is."""
+    outside.unusable = Survey(0, null_keys=2, null_watermarks=3, duplicate_keys=1)
     made = await process(outside, tmp_path)
-    with pytest.raises(ConfigurationError, match=r"2 rows whose key ID .* 3 whose watermark"):
-        await made.poll.poll_once()
-    assert ([], []) == (outside.windows, outside.ledger)
-    outside.missing = (0, 0)
 
     assert "complete" == await made.poll.poll_once()
+    assert [Survey(10, 2, 3, 1)] == made.meter.surveys
+    assert list(KEYS) == outside.published()
 
 
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ((Column("NAME", ColumnType.TEXT),), "no column ID; it has NAME"),
-        ((Column("ID", ColumnType.TEXT), Column("NAME", ColumnType.FLOAT)), "NAME"),
+        (COLUMNS[1:], "no column ID; it has NAME, CHANGED"),
+        (COLUMNS[:2], "no column CHANGED; it has ID, NAME"),
+        ((COLUMNS[0], Column("NAME", ColumnType.FLOAT), COLUMNS[2]), "the type of NAME changed"),
     ],
 )
 async def test_a_missing_or_retyped_column_stops_the_model(

@@ -15,7 +15,7 @@ from connectors.errors import ConfigurationError
 from connectors.records import Page
 from tests.fakes_polling import COLUMNS, NOON_NS, PEOPLE, CrashError, Outside
 from tests.unit.stages.polling_desk import TOPIC, Process
-from worker.rules.window import NS
+from worker.rules.watermark import NS, TimestampWatermark
 
 KEYS = tuple("abcdefghij")
 
@@ -139,27 +139,28 @@ async def test_an_index_of_another_topic_is_forgotten(tmp_path: Path) -> None:
     assert list(KEYS) == outside.published()
 
 
-async def test_a_key_that_stands_twice_in_a_page_is_said(tmp_path: Path) -> None:
-    """A primary key that is none is a mistake in the model; the last of its rows counts."""
+async def test_of_a_key_that_stands_twice_in_a_page_the_last_row_counts(tmp_path: Path) -> None:
+    """A primary key that is none is a mistake in the model; both of its rows were queried."""
     outside = Outside()
     made = await Process(outside, tmp_path).start()
-    prepared = await made.publish.prepare(PEOPLE, TOPIC, COLUMNS)
-    reservation = await made.publish.reserve(prepared, NOON_NS, 10)
+    prepared = await made.publish.prepare(PEOPLE, TOPIC, COLUMNS, TimestampWatermark())
+    reservation = await made.publish.reserve(prepared, NOON_NS, 10, 1)
     assert reservation is not None
     noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
     rows = [("a", "one", noon), ("b", "one", noon), ("a", "two", noon)]
     await made.publish.add(reservation, prepared, Page(COLUMNS, rows, [NOON_NS] * 3))
     made.close()
 
-    assert (1, True) == (made.meter.duplicates, "two" in outside.newest()["a"])
+    assert ["a", "b"] == sorted(outside.published())
+    assert (3, True) == (reservation.rows_read, "two" in outside.newest()["a"])
 
 
 async def test_a_row_without_a_key_stops_the_model(tmp_path: Path) -> None:
     """Nothing of its page is published."""
     outside = Outside()
     made = await Process(outside, tmp_path).start()
-    prepared = await made.publish.prepare(PEOPLE, TOPIC, COLUMNS)
-    reservation = await made.publish.reserve(prepared, NOON_NS, 10)
+    prepared = await made.publish.prepare(PEOPLE, TOPIC, COLUMNS, TimestampWatermark())
+    reservation = await made.publish.reserve(prepared, NOON_NS, 10, 1)
     assert reservation is not None
     page = Page(COLUMNS, [("a", "x", None), (None, "x", None)], [NOON_NS] * 2)
     with pytest.raises(ConfigurationError, match="primary key ID is NULL"):
@@ -193,6 +194,7 @@ async def test_the_topic_is_read_only_for_what_others_wrote(tmp_path: Path) -> N
     await poll(outside, tmp_path)
     assert [] == outside.followed
     outside.topic.append(outside.topic[0])
+    outside.epochs.append(outside.epochs[-1])
     outside.write("three", "b")
     outside.clock_ns += NS
     await poll(outside, tmp_path)

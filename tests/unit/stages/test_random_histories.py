@@ -37,6 +37,18 @@ class Histories(RuleBasedStateMachine):
         for one in who:
             self.world.produce(partition, one, "good")
 
+    @rule()
+    def another_poller_takes_over(self) -> None:
+        self.world.epoch += 1
+
+    @rule(partition=partitions, who=st.sampled_from("abc"))
+    def a_replaced_poller_writes_late(self, partition: Partition, who: str) -> None:
+        self.world.write_late(partition, who)
+
+    @rule()
+    def its_successor_publishes_those_rows_anew(self) -> None:
+        self.world.publish_doubted()
+
     @rule(partition=partitions, count=st.integers(1, 2))
     def messages_arrive(self, partition: Partition, count: int) -> None:
         self.world.fetch(partition, count)

@@ -61,7 +61,7 @@ class Books:
         self.account = AccountStage(policy, self.ledger, self.index, PollingMeter())
 
     async def reserve(self, wanted: int = 10, model: Model = PEOPLE) -> Reservation | None:
-        return await self.account.reserve(model, 1, NOON_NS, wanted)
+        return await self.account.reserve(model, 1, NOON_NS, wanted, 1)
 
     async def read(self, *keys: str) -> Reservation:
         """Reserve, and note rows as publish does."""
@@ -86,7 +86,7 @@ async def test_an_index_write_that_failed_is_made_again(tmp_path: Path) -> None:
     reservation = await made.read("a", "b", "c")
     made.index.full = True
     with pytest.raises(ConfigurationError):
-        await made.account.commit(reservation, None, "t", last=True)
+        await made.account.commit(reservation, None, "t", "poll")
     made.index.full = False
     again = await made.reserve()
 
@@ -102,7 +102,7 @@ async def test_no_query_is_permitted_while_the_count_can_not_be_written(tmp_path
     made.index.full = True
     for _ in range(2):
         with pytest.raises(ConfigurationError):
-            await made.account.commit(reservation, None, "t", last=True)
+            await made.account.commit(reservation, None, "t", "poll")
         with pytest.raises(ConfigurationError):
             await made.reserve()
 
@@ -116,7 +116,7 @@ async def test_a_commit_whose_ack_was_lost_counts_before_the_next_query(tmp_path
     reservation = await made.read("a", "b", "c")
     made.ledger.deaf = True
     with pytest.raises(RetryableError):
-        await made.account.commit(reservation, None, "t", last=True)
+        await made.account.commit(reservation, None, "t", "poll")
     made.ledger.deaf = False
     again = await made.reserve()
 
@@ -131,9 +131,9 @@ async def test_a_commit_made_twice_names_no_key_twice(tmp_path: Path) -> None:
     reservation = await made.read("a", "b", "c")
     made.ledger.deaf = True
     with pytest.raises(RetryableError):
-        await made.account.commit(reservation, None, "t", last=False)
+        await made.account.commit(reservation, None, "t", "nothing")
     made.ledger.deaf = False
-    await made.account.commit(reservation, None, "t", last=True)
+    await made.account.commit(reservation, None, "t", "poll")
 
     assert [(48, 3), (0, 3)] == [
         (len(entry.new_keys), entry.used) for entry in made.outside.ledger if entry.kind == "commit"

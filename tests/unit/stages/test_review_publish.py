@@ -14,7 +14,7 @@ from connectors.errors import ConfigurationError
 from connectors.records import Column, ColumnType, Page
 from tests.fakes_polling import COLUMNS, NOON_NS, PEOPLE, Outside
 from tests.unit.stages.polling_desk import TOPIC, Process
-from worker.rules.window import NS
+from worker.rules.watermark import NS, TimestampWatermark
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CANARY = "zanzibar"
@@ -30,13 +30,13 @@ async def add(
     if page is None:
         assert column is not None
         page = Page((COLUMNS[0], column), [("a", value), ("b", None)], [NOON_NS] * 2)
-    prepared = await made.publish.prepare(PEOPLE, TOPIC, page.columns)
-    reservation = await made.publish.reserve(prepared, NOON_NS, 10)
+    prepared = await made.publish.prepare(PEOPLE, TOPIC, page.columns, TimestampWatermark())
+    reservation = await made.publish.reserve(prepared, NOON_NS, 10, 1)
     assert reservation is not None
     try:
         await made.publish.add(reservation, prepared, page)
     finally:
-        await made.publish.commit(reservation, None, "", last=True)
+        await made.publish.commit(reservation, None, "", "poll")
 
 
 async def test_the_last_row_of_a_key_that_stands_twice_is_published_once(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_the_last_row_of_a_key_that_stands_twice_is_published_once(tmp_pat
     assert ["a", "b"] == sorted(outside.published())
     assert "two" in outside.newest()["a"]
     assert (3, 2, 1) == (made.meter.read, made.meter.published, made.meter.unchanged)
-    assert (2, 1) == (outside.ledger[-1].used, made.meter.duplicates)
+    assert 2 == outside.ledger[-1].used
 
 
 async def test_a_key_that_stands_twice_is_published_by_no_further_poll(tmp_path: Path) -> None:
@@ -74,10 +74,12 @@ async def test_a_mapped_column_that_is_gone_is_named_before_anything_is_read(
     with pytest.raises(ConfigurationError, match="no column PHONE; it has ID, NAME, CHANGED"):
         await made.poll.poll_once()
     assert ([], [], []) == (outside.windows, outside.topic, outside.ledger)
-    outside.model = made.poll._model = replace(PEOPLE, needed_columns=frozenset({"NAME"}))
-
-    assert "complete" == await made.poll.poll_once()
     made.close()
+    outside.model = replace(PEOPLE, needed_columns=frozenset({"NAME"}))
+    mended = await Process(outside, tmp_path).start()
+
+    assert "complete" == await mended.poll.poll_once()
+    mended.close()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from connectors.records import Page
 from tests.fakes_polling import COLUMNS, NOON_NS, PEOPLE, Outside
 from tests.unit.stages.polling_desk import TOPIC, Process
 from worker.rules.ledger import Reservation
+from worker.rules.watermark import TimestampWatermark
 from worker.stages.publish import Prepared
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -21,8 +22,8 @@ OLD = Page(COLUMNS, [("a", "old", NOON), ("b", "old", NOON)], [NOON_NS] * 2)
 async def holding(outside: Outside, path: Path, name: str) -> tuple[Process, Prepared, Reservation]:
     """Return a poller that has reserved and is about to hand on a page."""
     made = await Process(outside, path, name=name).start()
-    prepared = await made.publish.prepare(PEOPLE, TOPIC, COLUMNS)
-    reservation = await made.publish.reserve(prepared, NOON_NS, 10)
+    prepared = await made.publish.prepare(PEOPLE, TOPIC, COLUMNS, TimestampWatermark())
+    reservation = await made.publish.reserve(prepared, NOON_NS, 10, 1)
     assert reservation is not None
     return made, prepared, reservation
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.errors import ConnectorError, RefusedError
@@ -27,6 +28,7 @@ from connectors.records import (
 from tests.fakes import P0, P1, FakeDeadLetters, kind_of, message, turns, version_of
 from tests.unit.stages.desk import Desk, cancel
 from worker.rules.batching import BatchPolicy
+from worker.rules.epochs import epoch_of
 from worker.stages.consume import ConsumePolicy
 
 PARTITIONS = (P0, P1)
@@ -55,6 +57,7 @@ class Member:
             consume=ConsumePolicy(3, 2, commit_seconds=0.0, release_seconds=60.0),
             max_calls=3,
         )
+        self.start: dict[Partition, int] = {}
         self.position: dict[Partition, int] = {}
         desk = self.desk
         desk.committed, desk.on_commit = world.committed, world.check_commit
@@ -80,6 +83,8 @@ class World:
         self.loop = asyncio.new_event_loop()
         self.log: dict[Partition, list[Message]] = {p: [] for p in PARTITIONS}
         self.committed = dict.fromkeys(PARTITIONS, 0)
+        self.epoch = 1
+        self.doubted: list[tuple[Partition, str]] = []
         self.profiles: dict[str, int] = {}
         self.done: set[tuple[Partition, int]] = set()
         self.letters = Letters(self)
@@ -101,9 +106,25 @@ class World:
     # --- what the outside does -------------------------------------------------------------------
 
     def produce(self, partition: Partition, who: str, kind: str) -> None:
-        offset = len(self.log[partition])
+        self._append(partition, f"{who}{partition.number}", kind, self.epoch)
+
+    def write_late(self, partition: Partition, who: str) -> None:
+        """Let a poller that was replaced write an old row behind its successor's."""
         name = f"{who}{partition.number}"
-        self.log[partition].append(message(name, offset, offset, partition, kind))
+        if any(m.key == name.encode() and epoch_of(m) == self.epoch for m in self.log[partition]):
+            self._append(partition, name, "late", self.epoch - 1)
+            self.doubted.append((partition, name))
+
+    def publish_doubted(self) -> None:
+        """Let the successor publish anew what the replaced poller wrote over."""
+        for partition, name in self.doubted:
+            self._append(partition, name, "good", self.epoch)
+        self.doubted.clear()
+
+    def _append(self, partition: Partition, name: str, kind: str, epoch: int) -> None:
+        offset = len(self.log[partition])
+        row = message(name, offset, offset, partition, kind)
+        self.log[partition].append(replace(row, headers=[("epoch", str(epoch).encode())]))
 
     def arrive(self, member: Member, items: Sequence[Item]) -> Sequence[Outcome]:
         """Take a call in, as Iterable does; the answer travels later."""
@@ -113,7 +134,14 @@ class World:
             raise self.refusal
         if any(kind_of(item) == "poison" for item in items):
             raise RefusedError(RejectReason.INVALID_DATA)
+        for item in items:
+            assert not self._is_superseded(member, item), "a replaced poller's row was sent"
         return [self._apply(item) for item in items]
+
+    def _is_superseded(self, member: Member, item: Item) -> bool:
+        partition, offset = _partition_of(item.identity), version_of(item)
+        read = self.log[partition][member.start[partition] : offset + 1]
+        return any((epoch_of(m) or 0) > (epoch_of(read[-1]) or 0) for m in read)
 
     def _apply(self, item: Item) -> Outcome:
         kind, version = kind_of(item), version_of(item)
@@ -134,7 +162,7 @@ class World:
     # --- what the group does ---------------------------------------------------------------------
 
     def assign(self, partition: Partition, member: Member) -> None:
-        start = member.position[partition] = self.committed[partition]
+        start = member.position[partition] = member.start[partition] = self.committed[partition]
         event = Assigned({partition: start}, {partition: len(self.log[partition])})
         member.desk.consumer.tick(event)
         self.run(turns())
@@ -185,7 +213,8 @@ class World:
             log = self.log[partition]
             for one in log[:next_offset]:
                 newer = {(partition, m.offset) for m in log[one.offset :] if m.key == one.key}
-                assert b"deleted" in (one.value or b"") or newer & self.done, (
+                needs_none = any(kind in (one.value or b"") for kind in (b"deleted", b"late"))
+                assert needs_none or newer & self.done, (
                     f"offset {next_offset} is ahead of the outcome of {one.offset}"
                 )
 
@@ -201,6 +230,7 @@ class World:
     def settle(self) -> None:
         """Let everything come to its end."""
         self.heal()
+        self.publish_doubted()
         for partition in PARTITIONS:
             if self.owner(partition) is None:
                 self.assign(partition, self.members[0])
