@@ -55,6 +55,8 @@ class Outside:
         self.twins: list[tuple[str, int, str]] = []
         self.meanwhile: list[Callable[[], object]] = []
         self.partitions = 1
+        self.log_rows = 1_000
+        self.log_fails_at = -1
         self.windows: list[Window] = []
         self.returned: set[str] = set()
         self.statements: list[tuple[int, frozenset[str]]] = []
@@ -190,7 +192,11 @@ class FakeModelLog:
         parts = self._outside.partitions
         rows = [_logged(one, one.partition_hash % parts, epoch) for one, epoch in records]
         self._outside.followed.append(len(rows))
-        yield rows, {0: len(self._outside.topic)}
+        for begin in range(0, len(rows) or 1, self._outside.log_rows):
+            portion = rows[begin : begin + self._outside.log_rows]
+            if 0 <= self._outside.log_fails_at < first + begin + len(portion):
+                raise RetryableError("the topic can't be read", kind="log_stalled")
+            yield portion, {0: first + begin + len(portion)}
 
     async def close(self) -> None:
         return

@@ -23,6 +23,9 @@ from connectors.records import Change
 # kafka-python's send() never blocks on memory, so the bytes without an ack are bounded here.
 MAX_UNACKED_BYTES = 32 * 1024 * 1024
 ACK_DEADLINE_SECONDS = 60.0
+# Of one chunk: should more be too large, then the topic is set wrong, and the rows are not.
+MAX_TOO_LARGE_SHARE = 0.1
+MAX_TOO_LARGE_ANYWAY = 10
 
 
 def new_producer(connection: KafkaConnection) -> Any:
@@ -59,7 +62,8 @@ class KafkaChangeProducer:
         """Return where changes went once the broker holds them or has refused one as too large.
 
         Their order in the topic is the order given; beside those that are too large some may be
-        there twice, since everything else goes again from the first on.
+        there twice, since everything else goes again from the first on. Raises ConfigurationError
+        when so many are too large that the topic must be set wrong.
         """
         too_large: set[int] = set()
         sent: Sent | None = None
@@ -70,6 +74,7 @@ class KafkaChangeProducer:
             except _RefusedRecordsError as refused:
                 suspects = [places[i] for i in refused.indexes]
                 too_large |= await self._refused_alone(topic, changes, suspects, epoch)
+                _refuse_too_many(topic, len(too_large), len(changes))
         if not too_large:
             return sent
         count = await self._owned.run(
@@ -92,6 +97,7 @@ class KafkaChangeProducer:
                 await self._send(topic, [changes[i]], epoch)
             except _RefusedRecordsError:
                 found.add(i)
+                _refuse_too_many(topic, len(found), len(changes))
             else:
                 if found:
                     return found
@@ -151,6 +157,15 @@ def _send(client: Any, topic: str, changes: Sequence[Change], epoch: int) -> Sen
     counts = Counter(partitions)
     # Where somebody else wrote in between, the offsets are not ours alone.
     return Sent(partitions, {n: found for n, found in offsets.items() if len(found) == counts[n]})
+
+
+def _refuse_too_many(topic: str, too_large: int, changes: int) -> None:
+    if too_large > max(MAX_TOO_LARGE_ANYWAY, int(changes * MAX_TOO_LARGE_SHARE)):
+        raise ConfigurationError(
+            f"more than {MAX_TOO_LARGE_SHARE:.0%} of the newest rows are larger than {topic} "
+            "takes: raise its max.message.bytes, or leave columns out of the model's SQL",
+            kind="topic_settings",
+        )
 
 
 def _size(change: Change) -> int:

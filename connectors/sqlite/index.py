@@ -18,6 +18,7 @@ from connectors.ports import KnownRow
 
 FORMAT = 3
 KEY_BYTES = 16
+FIND_KEYS = 500
 CACHE_KIB = 48 * 1024
 # Keys come in no order: a commit of 5,000 touches 4,600 pages of 35,000. Copied into the file after
 # each commit (SQLite's 1,000 pages) a page is written 50 times; after 64 MB far less often.
@@ -59,12 +60,10 @@ class SqliteIndex:
 
     def changed(self, model: str, keys: Sequence[bytes], hashes: Sequence[bytes]) -> list[bool]:
         with self.using() as db:
-            find = db.execute
-            sql = "SELECT hash FROM row WHERE model = ? AND key = ?"
-            return [
-                (found := find(sql, (model, key)).fetchone()) is None or found[0] != row_hash
-                for key, row_hash in zip(keys, hashes, strict=True)
-            ]
+            known = dict(
+                _find(db, "SELECT key, hash FROM row WHERE model = ? AND key", model, keys)
+            )
+        return [known.get(key) != row_hash for key, row_hash in zip(keys, hashes, strict=True)]
 
     def epochs(self, log: str) -> dict[int, int]:
         with self.using() as db:
@@ -114,10 +113,10 @@ class SqliteIndex:
             db.execute("DELETE FROM doubt WHERE model = ?", (model,))
 
     def new_keys(self, period: str, hashes: Sequence[bytes]) -> list[bytes]:
+        sql = "SELECT hash FROM counted WHERE period = ? AND hash"
         with self.using() as db:
-            find = db.execute
-            sql = "SELECT 1 FROM counted WHERE period = ? AND hash = ?"
-            return [h for h in dict.fromkeys(hashes) if find(sql, (period, h)).fetchone() is None]
+            known = {found for (found,) in _find(db, sql, period, hashes)}
+        return [one for one in dict.fromkeys(hashes) if one not in known]
 
     def count_keys(self, period: str, new_keys: bytes, log: str, next_offset: int) -> None:
         keys = [(period, new_keys[i : i + KEY_BYTES]) for i in range(0, len(new_keys), KEY_BYTES)]
@@ -233,6 +232,16 @@ def _forget(db: sqlite3.Connection, model: str, log: str) -> None:
     db.execute("DELETE FROM row WHERE model = ?", (model,))
     db.execute("DELETE FROM doubt WHERE model = ?", (model,))
     db.execute("DELETE FROM progress WHERE log = ?", (log,))
+
+
+def _find(
+    db: sqlite3.Connection, sql: str, first: str, keys: Sequence[bytes]
+) -> Iterator[tuple[bytes, ...]]:
+    """Look keys up 500 at a time: one by one each takes more than twice as long."""
+    for start in range(0, len(keys), FIND_KEYS):
+        part = keys[start : start + FIND_KEYS]
+        marks = ",".join("?" * len(part))
+        yield from db.execute(f"{sql} IN ({marks})", (first, *part))
 
 
 def _note(

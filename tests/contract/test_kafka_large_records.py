@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors.errors import ConfigurationError
 from connectors.kafka.producer import KafkaChangeProducer
 from connectors.ports import Sent
 from connectors.records import Change
@@ -122,6 +123,19 @@ async def test_a_delete_stays_before_its_tombstone(
     assert {0} == sent.too_large
     last = {record.key: record.value for record in records(kafka_bootstrap, topic, 3)[0]}
     assert {b"key-6": None, b"key-9": None} == last
+
+
+@pytest.mark.parametrize("limit", [1_000], ids=["1 KB"])
+async def test_a_topic_that_takes_next_to_nothing_is_a_persons_job(
+    producer: KafkaChangeProducer, topic: str, limit: int
+) -> None:
+    """The rows are not at fault: none of them is given up, and the sentence says what to set."""
+    for rows, large in ((200, range(0, 200, 2)), (11, range(11))):
+        with pytest.raises(ConfigurationError, match=f"than {topic} takes: raise its max") as error:
+            await producer.send(topic, mixed(rows, large, limit), epoch=1)
+        assert "topic_settings" == error.value.kind
+
+    assert set(range(10)) == (await producer.send(topic, mixed(10, range(10), limit), 1)).too_large
 
 
 async def test_a_record_larger_than_a_whole_segment_is_told_too(

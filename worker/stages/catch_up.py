@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from connectors.avro import (
@@ -31,6 +32,9 @@ from connectors.ports import Index, KnownRow, LoggedRow, ModelLog, Schemas
 from connectors.records import Column, Model
 from worker.rules.guards import filled_columns
 
+# Keys of a topic come in no order: 50,000 written at once touch each page of the index as often as
+# 5,000 do, so two million rows take a third of the time.
+GATHERED_ROWS = 50_000
 _NO_ROWS_HASH = b"?"
 
 
@@ -39,6 +43,17 @@ class CatchUpMeter(Protocol):
 
     def catching_up(self, model: str, done: int, total: int) -> None: ...
     def superseded(self, model: str, rows: int) -> None: ...
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was read since the index was last written, the newest of each key."""
+
+    epochs: dict[int, int]
+    known: dict[bytes, KnownRow] = field(default_factory=dict)
+    doubted: dict[bytes, int] = field(default_factory=dict)
+    superseded: int = 0
+    positions: Mapping[int, int] = field(default_factory=dict)
 
 
 class CatchUpStage:
@@ -66,43 +81,42 @@ class CatchUpStage:
         if not total:
             return
         epochs = await asyncio.to_thread(self._index.epochs, topic)
+        gathered = _Gathered(epochs)
         async for rows, positions in self._log.read(topic, start):
             await self._learn_shapes(model, rows)
-            await asyncio.to_thread(self._remember, model, topic, rows, positions, epochs)
+            await asyncio.to_thread(self._gather, model, rows, gathered)
+            gathered.positions = positions
+            if len(gathered.known) >= GATHERED_ROWS:
+                await asyncio.to_thread(self._remember, model, topic, gathered)
+                gathered = _Gathered(epochs)
             left = sum(max(0, end - positions.get(p, 0)) for p, end in ends.items())
             self._meter.catching_up(model.name, total - left, total)
+        await asyncio.to_thread(self._remember, model, topic, gathered)
 
     async def close(self) -> None:
         """Close the log."""
         await self._log.close()
 
-    def _remember(
-        self,
-        model: Model,
-        topic: str,
-        rows: Sequence[LoggedRow],
-        positions: Mapping[int, int],
-        epochs: dict[int, int],
-    ) -> None:
-        known: dict[bytes, KnownRow] = {}
-        doubted: dict[bytes, int] = {}
-        superseded = 0
+    def _gather(self, model: Model, rows: Sequence[LoggedRow], gathered: _Gathered) -> None:
         for row in rows:
-            if row.epoch < epochs.get(row.partition, 0):
-                superseded += 1
-                known.pop(row.key, None)
+            if row.epoch < gathered.epochs.get(row.partition, 0):
+                gathered.superseded += 1
                 if model.watermark is None:
-                    known[row.key] = self._in_doubt(model, row)
+                    gathered.known[row.key] = self._in_doubt(model, row)
                 else:
-                    doubted[row.key] = row.changed_at_ns
+                    gathered.known.pop(row.key, None)
+                    gathered.doubted[row.key] = row.changed_at_ns
             else:
-                epochs[row.partition] = row.epoch
-                known[row.key] = self._known(model, row)
-        if doubted:  # of these, remembering ends the doubt of what became known after it
-            self._index.doubt(model.name, doubted)
-        self._index.remember(model.name, list(known.values()), topic, positions, epochs)
-        if superseded:
-            self._meter.superseded(model.name, superseded)
+                gathered.epochs[row.partition] = row.epoch
+                gathered.known[row.key] = self._known(model, row)
+
+    def _remember(self, model: Model, topic: str, gathered: _Gathered) -> None:
+        if gathered.doubted:  # remembering ends the doubt of those known since
+            self._index.doubt(model.name, gathered.doubted)
+        known = list(gathered.known.values())
+        self._index.remember(model.name, known, topic, gathered.positions, gathered.epochs)
+        if gathered.superseded:
+            self._meter.superseded(model.name, gathered.superseded)
 
     def _in_doubt(self, model: Model, row: LoggedRow) -> KnownRow:
         found = self._known(model, row)

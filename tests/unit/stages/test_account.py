@@ -11,16 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import FencedError
-from connectors.records import Model, Position
+from connectors.records import LedgerRecord, Model, Position
 from connectors.sqlite.index import SqliteIndex
 from tests.fakes_polling import NOON_NS, PEOPLE, FakeLedger, Outside, PollingMeter
-from worker.rules.ledger import Reservation
+from worker.rules.ledger import LedgerState, Reservation
 from worker.rules.mqr import MqrPolicy, key_hashes
 from worker.rules.watermark import NS, to_text
 from worker.stages.account import AccountPolicy, AccountStage
 
 TEAMS = replace(PEOPLE, name="teams")
 MODELS = (PEOPLE, TEAMS)
+PERIOD = "2026-11-01"
 MONTH_NS = 31 * 86_400 * NS
 
 
@@ -86,6 +87,75 @@ async def test_a_reservation_of_a_dead_poller_is_replaced(tmp_path: Path) -> Non
     made = await account(outside, tmp_path, "B", limit=10)
 
     assert 10 == (await reserve(made, PEOPLE, 10)).limit
+
+
+@pytest.mark.parametrize(
+    ("wanted", "least", "limit"),
+    [(10, 10, None), (10, 7, None), (10, 6, 6), (6, 6, 6), (4, 100, 4), (0, 0, 0)],
+)
+async def test_below_the_least_nothing_is_reserved(
+    tmp_path: Path, wanted: int, least: int, limit: int | None
+) -> None:
+    """Six are left: crumbs of a larger poll are refused, a whole small one is not."""
+    outside = Outside()
+    made = await account(outside, tmp_path, limit=6)
+    reservation = await made.reserve(PEOPLE, 1, NOON_NS, wanted, least)
+
+    assert limit == (None if reservation is None else reservation.limit)
+    assert bool(limit) == bool(outside.ledger)
+
+
+async def test_a_commit_without_a_token_keeps_the_one_that_was(tmp_path: Path) -> None:
+    """In the middle of a poll nobody knows yet whether everything below it was read."""
+    made = await account(Outside(), tmp_path)
+    for token, kept in (("t", "t"), (None, "t"), ("u", "u"), (None, "u")):
+        await made.commit(await reserve(made), None, token, "poll")
+        assert kept == made.progress(PEOPLE).change_token
+
+
+async def test_a_commit_says_when_its_query_started(tmp_path: Path) -> None:
+    """By the source's clock: records are counted by the day on which they were asked for."""
+    outside = Outside()
+    made = await account(outside, tmp_path)
+    reservation = await made.reserve(PEOPLE, 1, NOON_NS + 7, 10, 1)
+    assert reservation is not None
+    await made.commit(reservation, None, None, "nothing")
+    await made.commit(reservation, None, None, "poll")
+
+    assert [NOON_NS + 7] * 3 == [entry.at_ns for entry in outside.ledger]
+
+
+async def test_what_a_dead_poller_held_is_charged_to_the_limit(tmp_path: Path) -> None:
+    """Ten were asked for and seven read again: three may have been returned, so three fewer fit."""
+    outside = Outside()
+    await reserve(await account(outside, tmp_path, limit=20), PEOPLE, 10)
+    made = await account(outside, tmp_path, "B", limit=20)
+    again = await reserve(made, PEOPLE, 10)
+    assert (10, 10) == (again.limit, again.held)
+    read(again, list("abcdefg"))
+    await made.commit(again, None, "t", "poll")
+    assert (7, 0, 3) == (
+        outside.ledger[-1].used,
+        outside.ledger[-1].reserved,
+        outside.ledger[-1].uncertain,
+    )
+
+    assert 10 == (await reserve(made, PEOPLE, 100)).limit
+
+
+async def test_at_the_start_the_meter_shows_what_the_ledger_says(tmp_path: Path) -> None:
+    """Before the first poll of a process, which may be hours away."""
+    outside = Outside()
+    made = await account(outside, tmp_path)
+    reservation = await reserve(made)
+    read(reservation, ["a", "b"])
+    await made.commit(reservation, Position(to_text(NOON_NS), "b"), "t", "nothing")
+    meter = PollingMeter()
+    index = SqliteIndex(tmp_path / "B.sqlite")
+    await AccountStage(AccountPolicy("B", MqrPolicy()), FakeLedger(outside), index, meter).recover()
+    index.close()
+
+    assert ([NOON_NS], [(2, 8)]) == (meter.watermarks, meter.used)
 
 
 async def test_the_watermark_does_not_move_back_or_move_without_rows(tmp_path: Path) -> None:
@@ -179,3 +249,9 @@ async def test_the_limit_is_never_passed(
             held.clear()
             made = await account(outside, path, limit=limit)
         assert len(queried) <= limit
+        state = LedgerState()
+        for offset, entry in enumerate(outside.ledger):
+            state.apply(LedgerRecord(offset, entry))
+        reserved = state.reserved_by_others(PERIOD, "nobody")
+        used, uncertain = state.used.get(PERIOD, 0), state.uncertain.get(PERIOD, 0)
+        assert len(queried) <= used + reserved + uncertain <= limit

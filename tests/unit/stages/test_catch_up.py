@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.errors import RetryableError
 from connectors.ports import KnownRow
 from connectors.records import Change
 from connectors.sqlite.index import SqliteIndex
@@ -18,6 +19,7 @@ from tests.fakes_polling import NOON_NS, PEOPLE, FakeModelLog, FakeSchemas, Outs
 from tests.unit.stages.polling_desk import TOPIC, Process
 from tests.unit.stages.snapshot_desk import WHOLE, folded, model_rows, people, taken
 from worker.rules.watermark import NS
+from worker.stages import catch_up
 from worker.stages.catch_up import CatchUpStage
 
 LATER = 3_600 * NS
@@ -79,6 +81,27 @@ async def test_a_lower_epoch_is_known_as_such_at_the_next_follow(index: SqliteIn
 
     assert set() == unchanged(index, a=b"1")
     assert index.doubted_since_ns("people") is not None
+    index.close()
+
+
+async def test_a_long_topic_is_written_in_portions(
+    index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory holds a portion; a reader that breaks off goes on where the last one ended."""
+    monkeypatch.setattr(catch_up, "GATHERED_ROWS", 4)
+    outside = Outside()
+    outside.log_rows = 3
+    for number in range(20):
+        wrote(outside, 1, f"{number % 13}", b"%d" % number)
+    outside.log_fails_at = 17
+    with pytest.raises(RetryableError):
+        await followed(outside, index)
+    assert {0: 12} == index.next_offsets(TOPIC)
+    outside.log_fails_at = -1
+    await followed(outside, index)
+
+    newest = {f"{number % 13}": b"%d" % number for number in range(20)}
+    assert {*newest} == {key for key, value in newest.items() if unchanged(index, **{key: value})}
     index.close()
 
 

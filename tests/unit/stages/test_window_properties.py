@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connectors.records import Page, Position, Survey, Window
@@ -92,6 +92,7 @@ def settled(seconds: int) -> int:
     st.lists(st.tuples(st.integers(0, 300), st.integers(0, OVERLAP)), max_size=30),
     st.lists(st.integers(0, 400), max_size=30),
 )
+@example([(140, 50), (160, 0)], [170])  # one from before midnight, behind one from after it
 def test_a_row_that_commits_within_the_overlap_is_never_lost(
     scale: Scale, changes: list[tuple[int, int]], polls: list[int]
 ) -> None:
