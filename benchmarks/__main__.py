@@ -97,6 +97,7 @@ def _all_rows(stack: Stack) -> Path:
     config = yaml.safe_load(path.read_text())
     config["models"][MODEL]["sql"] = f"SELECT * FROM {TABLE}"  # noqa: S608  # our own constant
     config["syncs"][SYNC]["mode"] = "upsert"
+    config["mqr"]["limit"] = 100_000_000
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     return path
 

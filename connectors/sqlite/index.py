@@ -60,9 +60,8 @@ class SqliteIndex:
 
     def changed(self, model: str, keys: Sequence[bytes], hashes: Sequence[bytes]) -> list[bool]:
         with self.using() as db:
-            known = dict(
-                _find(db, "SELECT key, hash FROM row WHERE model = ? AND key", model, keys)
-            )
+            found = _find(db, "SELECT key, hash FROM row WHERE model = ? AND key", model, keys)
+            known = {row[0]: row[1] for row in found}
         return [known.get(key) != row_hash for key, row_hash in zip(keys, hashes, strict=True)]
 
     def epochs(self, log: str) -> dict[int, int]:

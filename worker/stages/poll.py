@@ -87,12 +87,19 @@ class PollStage:
             except (ConfigurationError, TooLargeError) as error:
                 self._meter.poll_error(self._model.name, error.kind)
                 self._meter.poll_state(self._model.name, "stopped", str(error))
-                await self._clock.sleep(self._policy.probe_seconds)
+                await self._clock.sleep(self._probe_seconds(error, started))
                 continue
             attempt = 0
             ended = self._clock.now()
             self._meter.polled(self._model.name, result, ended)
             await self._clock.sleep(next_poll(self._policy.schedules, started, ended) - ended)
+
+    def _probe_seconds(self, error: ConfigurationError | TooLargeError, started: float) -> float:
+        # A snapshot that a guard refused was read whole: the next look is the next poll.
+        if error.kind != "guard":
+            return self._policy.probe_seconds
+        ended = self._clock.now()
+        return next_poll(self._policy.schedules, started, ended) - ended
 
     async def poll_once(self) -> PollResult:
         """Bring the topic up to the model as it is now; raise what the connectors raise.

@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 import pytest
 
+from connectors.errors import ConfigurationError
 from connectors.ports import Source
 from connectors.records import Model
 from tests.fakes import FakeClock
@@ -75,3 +76,38 @@ async def test_polls_start_when_the_earliest_schedule_wants(
     await stage.run()
 
     assert minutes == reading.started
+
+
+class RefusedReading(SlowReading):
+    """A guard refuses what was read, each time."""
+
+    async def read(self, token: str | None) -> Literal["complete", "limit_reached"]:
+        await super().read(token)
+        raise ConfigurationError("too many rows left", kind="guard")
+
+
+class QuietMeter(Meter):
+    """Failures are what this is about."""
+
+    def poll_error(self, _: str, kind: str) -> None:
+        assert kind == "guard"
+
+    def poll_state(self, _: str, state: str, reason: str) -> None:
+        assert (state, reason) == ("stopped", "too many rows left")
+
+
+async def test_a_refused_snapshot_is_read_again_on_schedule() -> None:
+    """Not with each probe: it was read whole, and a person has to look at it."""
+    reading = RefusedReading()
+    stage = PollStage(
+        PEOPLE,
+        PollPolicy((Every(86_400.0),), settle_delay_seconds=0.0, probe_seconds=30.0),
+        cast("Source", None),
+        reading,
+        clock=reading.clock,
+        dice=random.Random(7),
+        meter=QuietMeter(),
+    )
+    await stage.run()
+
+    assert [0.0, 1_440.0, 2_880.0, 4_320.0] == reading.started
