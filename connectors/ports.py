@@ -101,12 +101,12 @@ class Ledger(Protocol):
 class LoggedRow(NamedTuple):
     """One record of a model's topic: a row version (`row_hash`), a delete, or a tombstone.
 
-    A delete has no hash, a tombstone no value either.
+    A delete has no hash, a tombstone no value either. What no poller wrote has no epoch.
     """
 
     key: bytes
     partition: int
-    epoch: int
+    epoch: int | None
     changed_at_ns: int
     row_hash: bytes | None
     value: bytes | None

@@ -48,7 +48,7 @@ class Outside:
         self.columns: tuple[Column, ...] = COLUMNS
         self.unusable = Survey(0)
         self.topic: list[Change] = []
-        self.epochs: list[int] = []
+        self.epochs: list[int | None] = []
         self.too_large: set[bytes] = set()
         self.ledger: list[LedgerEntry] = []
         self.schemas: dict[int, str] = {}

@@ -153,8 +153,12 @@ def _logged(record: Any) -> LoggedRow:
     return LoggedRow(
         record.key,
         record.partition,
-        int(headers.get("epoch", b"0")),
-        int(headers.get("changed_at", b"0")),
+        _number(headers.get("epoch")),
+        _number(headers.get("changed_at")) or 0,
         None if gone else headers.get("row_hash", b""),
         record.value,
     )
+
+
+def _number(value: bytes | None) -> int | None:
+    return int(value) if value is not None and value.isdigit() else None

@@ -36,7 +36,8 @@ def test_a_mistake_of_ours_is_said_by_type_and_place_without_its_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     """Exit code 1; whoever reports it repeats no row."""
-    monkeypatch.setattr(cli, "_load", mistake)
+    for module in ("look", "work"):
+        monkeypatch.setattr(f"worker.cli.{module}.load", mistake)
     monkeypatch.setattr(sys, "argv", ["hightide", command])
 
     assert 1 == cli.main()

@@ -99,7 +99,9 @@ class CatchUpStage:
 
     def _gather(self, model: Model, rows: Sequence[LoggedRow], gathered: _Gathered) -> None:
         for row in rows:
-            if row.epoch < gathered.epochs.get(row.partition, 0):
+            if row.epoch is None:  # somebody else's: not what the model says, whatever it holds
+                gathered.known[row.key] = KnownRow(row.key, _NO_ROWS_HASH, row.partition)
+            elif row.epoch < gathered.epochs.get(row.partition, 0):
                 gathered.superseded += 1
                 if model.watermark is None:
                     gathered.known[row.key] = self._in_doubt(model, row)

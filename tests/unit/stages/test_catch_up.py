@@ -25,7 +25,7 @@ from worker.stages.catch_up import CatchUpStage
 LATER = 3_600 * NS
 
 
-def wrote(outside: Outside, epoch: int, key: str, row_hash: bytes, at_ns: int = NOON_NS) -> None:
+def wrote(outside: Outside, epoch: int | None, key: str, row_hash: bytes, at_ns: int = NOON_NS) -> None:
     """Put a record into the topic as a poller of that epoch does."""
     outside.topic.append(Change(key.encode(), b"a row", 0, row_hash, at_ns))
     outside.epochs.append(epoch)
@@ -242,6 +242,20 @@ async def test_records_somebody_else_wrote_stop_nothing(index: SqliteIndex) -> N
     await followed(outside, index)
 
     assert {*"01234"} == {key for n in range(5) for key in unchanged(index, **{str(n): b"1"})}
+    index.close()
+
+
+async def test_what_no_poller_wrote_is_not_what_the_model_says(index: SqliteIndex) -> None:
+    """It bears no epoch: its key is unknown until the model returns it, and nothing is in doubt."""
+    outside = people("a")
+    wrote(outside, 4, "a", b"1")
+    wrote(outside, None, "a", b"1")
+    wrote(outside, None, "b", b"1")
+    await followed(outside, index)
+
+    assert set() == unchanged(index, a=b"1", b=b"1")
+    assert index.doubted_since_ns("people") is None
+    assert {0: 4} == index.epochs(TOPIC)
     index.close()
 
 
