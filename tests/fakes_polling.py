@@ -48,7 +48,7 @@ class Outside:
         self.columns: tuple[Column, ...] = COLUMNS
         self.unusable = Survey(0)
         self.topic: list[Change] = []
-        self.epochs: list[int | None] = []
+        self.epochs: list[int] = []
         self.too_large: set[bytes] = set()
         self.ledger: list[LedgerEntry] = []
         self.schemas: dict[int, str] = {}
@@ -296,7 +296,9 @@ class PollingMeter:
 
 def _logged(change: Change, partition: int, epoch: int) -> LoggedRow:
     row_hash = None if change.op == "delete" else change.row_hash
-    return LoggedRow(change.key, partition, epoch, change.changed_at_ns, row_hash, change.value)
+    return LoggedRow(
+        change.key, partition, epoch or None, change.changed_at_ns, row_hash, change.value
+    )
 
 
 def _within(window: Window, mark: str, key: str) -> bool:

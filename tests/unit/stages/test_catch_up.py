@@ -23,9 +23,10 @@ from worker.stages import catch_up
 from worker.stages.catch_up import CatchUpStage
 
 LATER = 3_600 * NS
+NOBODY = 0  # the fake log's word for a record without an epoch
 
 
-def wrote(outside: Outside, epoch: int | None, key: str, row_hash: bytes, at_ns: int = NOON_NS) -> None:
+def wrote(outside: Outside, epoch: int, key: str, row_hash: bytes, at_ns: int = NOON_NS) -> None:
     """Put a record into the topic as a poller of that epoch does."""
     outside.topic.append(Change(key.encode(), b"a row", 0, row_hash, at_ns))
     outside.epochs.append(epoch)
@@ -249,8 +250,8 @@ async def test_what_no_poller_wrote_is_not_what_the_model_says(index: SqliteInde
     """It bears no epoch: its key is unknown until the model returns it, and nothing is in doubt."""
     outside = people("a")
     wrote(outside, 4, "a", b"1")
-    wrote(outside, None, "a", b"1")
-    wrote(outside, None, "b", b"1")
+    wrote(outside, NOBODY, "a", b"1")
+    wrote(outside, NOBODY, "b", b"1")
     await followed(outside, index)
 
     assert set() == unchanged(index, a=b"1", b=b"1")
