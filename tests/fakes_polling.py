@@ -296,9 +296,8 @@ class PollingMeter:
 
 def _logged(change: Change, partition: int, epoch: int) -> LoggedRow:
     row_hash = None if change.op == "delete" else change.row_hash
-    return LoggedRow(
-        change.key, partition, epoch or None, change.changed_at_ns, row_hash, change.value
-    )
+    known, at_ns = None if epoch < 0 else epoch, change.changed_at_ns
+    return LoggedRow(change.key, partition, known, at_ns, row_hash, change.value)
 
 
 def _within(window: Window, mark: str, key: str) -> bool:

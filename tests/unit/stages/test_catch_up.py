@@ -23,7 +23,7 @@ from worker.stages import catch_up
 from worker.stages.catch_up import CatchUpStage
 
 LATER = 3_600 * NS
-NOBODY = 0  # the fake log's word for a record without an epoch
+NOBODY = -1  # the fake log's word for a record without an epoch
 
 
 def wrote(outside: Outside, epoch: int, key: str, row_hash: bytes, at_ns: int = NOON_NS) -> None:
