@@ -11,9 +11,9 @@ import sys
 # ended this way has not done what it was told.
 signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
 
-from worker.memory import share_one_arena  # noqa: E402  # after the handler
+from worker.memory import give_memory_back  # noqa: E402  # after the handler
 
-share_one_arena()
+give_memory_back()
 
 from worker.cli import main as run  # noqa: E402  # its imports start threads
 

@@ -19,7 +19,7 @@ from connectors.ports import KnownRow
 FORMAT = 3
 KEY_BYTES = 16
 FIND_KEYS = 500
-CACHE_KIB = 48 * 1024
+CACHE_KIB = 32 * 1024
 # Keys come in no order: a commit of 5,000 touches 4,600 pages of 35,000. Copied into the file after
 # each commit (SQLite's 1,000 pages) a page is written 50 times; after 64 MB far less often.
 CHECKPOINT_PAGES = 16_000

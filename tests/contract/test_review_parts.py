@@ -12,6 +12,7 @@ import yaml
 
 from connectors.errors import ConfigurationError
 from connectors.kafka.connection import KafkaConnection, OwnedClient
+from connectors.snowflake.source import SnowflakeSource
 from tests.closing import closed_after
 from worker.app.parts import Parts
 from worker.app.roles import Roles, mqr_policy
@@ -94,7 +95,12 @@ def test_a_snowflake_password_is_asked_for_at_each_login(
     """The options that a source is made with hold no secret, only where it is."""
     made = parts(tmp_path)
     seen: list[tuple[object, ...]] = []
-    monkeypatch.setattr("worker.app.parts.SnowflakeSource", lambda *given: seen.append(given))
+
+    class Seen(SnowflakeSource):
+        def __init__(self, *given: Any) -> None:
+            seen.append(given)
+
+    monkeypatch.setattr("connectors.snowflake.source.SnowflakeSource", Seen)
     connection = made.config.sources["snowflake"].connection
     connection["password"] = {"env": "HIGHTIDE_TEST_PASSWORD"}
     made.source("snowflake")
