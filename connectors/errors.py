@@ -67,5 +67,10 @@ class ConfigurationError(ConnectorError):
         self.kind = kind
 
 
+def was_refused(error: ConnectorError) -> bool:
+    """Say whether a source refused a statement as it stands: then it returned no row at all."""
+    return isinstance(error, ConfigurationError) and error.kind.endswith("_statement")
+
+
 class FencedError(ConnectorError):
     """Another poller with a higher epoch owns the ledger now: stop at once, write nothing more."""

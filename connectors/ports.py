@@ -132,8 +132,9 @@ class KnownRow(NamedTuple):
     """What the index keeps of a key.
 
     `row_hash` is the newest version's; empty after a delete that has no tombstone yet, None once
-    nothing is left of it. `partition` is where that version stands. Snapshot models also keep
-    `delete`, the record to publish when the row leaves, and `filled`, which columns hold something.
+    nothing is left of it in that partition. `partition` is where it stands. Snapshot models also
+    keep `delete`, the record to publish when the row leaves, and `filled`, which columns hold
+    something.
     """
 
     key: bytes
@@ -159,6 +160,10 @@ class Index(Protocol):
 
     def changed(self, model: str, keys: Sequence[bytes], hashes: Sequence[bytes]) -> list[bool]:
         """Say of each row whether its hash differs from the newest known one."""
+        ...
+
+    def partitions(self, model: str, keys: Sequence[bytes]) -> list[int | None]:
+        """Return where the newest known version of each key stands; None for an unknown key."""
         ...
 
     def remember(

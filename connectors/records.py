@@ -62,6 +62,7 @@ class Model:
     says what an integer watermark counts; without it, nothing but its order is known.
     `needed_columns` are those that its syncs map: without one of them nothing is published.
     `identity_columns` are what a destination needs to find the profile of a row that left.
+    `origin` names the place it is read from: at another place a watermark means nothing.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Model:
     change_tokens: tuple[str, ...] = ()
     needed_columns: frozenset[str] = frozenset()
     identity_columns: frozenset[str] = frozenset()
+    origin: str = ""
 
     @property
     def kept_at_delete(self) -> frozenset[str]:
@@ -101,13 +103,15 @@ class Survey:
     """What a model holds, counted at the source without a row being returned.
 
     `rows` lie in the window that was asked about; the rest is said of the whole model:
-    `duplicate_keys` is how many rows share their key with an earlier one.
+    `duplicate_keys` is how many rows share their key with an earlier one, `later` how many have a
+    watermark at or behind the window's end: not settled yet, or in the future.
     """
 
     rows: int
     null_keys: int = 0
     null_watermarks: int = 0
     duplicate_keys: int = 0
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,10 @@ def survey(window: Window, natives: Sequence[Native]) -> Statement:
     where.add(window)
     key, watermark = where.key, where.watermark
     no_watermark = "0" if watermark is None else f"count(*) - count({watermark})"
+    later = where.later(window)
     return Statement(
         f"SELECT count(*) FILTER (WHERE {where.text}), count(*) - count({key}), {no_watermark}, "
-        f"count({key}) - count(DISTINCT {key})\nFROM (\n{_body(window.model)}\n) m",
+        f"count({key}) - count(DISTINCT {key}), {later}\nFROM (\n{_body(window.model)}\n) m",
         tuple(where.binds),
     )
 
@@ -143,6 +144,13 @@ class _Where:
                 self._conditions.append(f"({watermark}, {self.key}) > ({start}, {key})")
         if window.before is not None:
             self._conditions.append(f"{watermark} < {self._place(native, window.before)[0]}")
+
+    def later(self, window: Window) -> str:
+        """Return the count of rows at or behind the window's end."""
+        if self._watermark is None or window.before is None:
+            return "0"
+        end = self._place(self._watermark, window.before)[0]
+        return f"count(*) FILTER (WHERE {self.watermark} >= {end})"
 
     def _place(self, native: Native, text: str) -> tuple[str, bool]:
         """Return a bound as SQL, and whether a watermark can lie exactly on it.

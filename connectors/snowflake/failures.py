@@ -17,6 +17,8 @@ from connectors.errors import ConfigurationError, ConnectorError, RetryableError
 # Numbers that stand for a credential, a role or a policy, whatever class carries them.
 _LOGIN_REFUSED = frozenset({390100, 390101, 390103, 390144, 390186, 390189, 390318, 394500, 394507})
 _SESSION_GONE = frozenset({390112, 390114, 250002})
+# Cancelled: by a person, a resource monitor, or a statement timeout.
+_BROKEN_OFF = frozenset({604, 630})
 _SAYS_NO = range(390_000, 400_000)
 
 _STATUS = "Invalid Snowflake response. Snowflake responded with error status"
@@ -51,6 +53,12 @@ def translate(error: Exception, doing: str, account: str) -> ConnectorError:
         return _said_no(account, where)
     if number in _SESSION_GONE or isinstance(error, se.ReauthenticationRequest):
         return RetryableError(f"the Snowflake session ended ({where})", kind="snowflake_session")
+    if number in _BROKEN_OFF:
+        return RetryableError(
+            f"Snowflake broke the statement off while {doing} ({where}): if that goes on, raise "
+            "STATEMENT_TIMEOUT_IN_SECONDS, or take a larger warehouse",
+            kind="snowflake_timeout",
+        )
     if isinstance(error, se.ProgrammingError):
         return ConfigurationError(
             f"Snowflake refused the statement for {doing} ({where}): check that the SQL runs, that "

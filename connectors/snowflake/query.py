@@ -70,12 +70,16 @@ def survey(window: Window) -> Statement:
     model = window.model
     key = f"m.{_quoted(model.primary_key)}"
     conditions, binds = _conditions(window)
-    no_watermark = "0"
+    no_watermark = later = "0"
     if model.watermark is not None:
-        no_watermark = f"COUNT(*) - COUNT(m.{_quoted(model.watermark)})"
+        watermark = f"m.{_quoted(model.watermark)}"
+        no_watermark = f"COUNT(*) - COUNT({watermark})"
+        if window.before is not None:
+            cast, suffix = _cast(window)
+            later, binds = f"COUNT_IF({watermark} >= {cast})", (*binds, window.before + suffix)
     return Statement(
         f"SELECT COUNT_IF({conditions}), COUNT(*) - COUNT({key}), {no_watermark}, "
-        f"COUNT({key}) - COUNT(DISTINCT {key})\nFROM (\n{_body(model)}\n) m",
+        f"COUNT({key}) - COUNT(DISTINCT {key}), {later}\nFROM (\n{_body(model)}\n) m",
         binds,
     )
 
@@ -102,8 +106,7 @@ def _conditions(window: Window) -> tuple[str, tuple[str, ...]]:
             binds.append(after.key)
         return " AND ".join(conditions), tuple(binds)
     watermark = f"m.{_quoted(model.watermark)}"
-    kind = _kind(model, _watermark_column(window))
-    cast, suffix = f"CAST(? AS {kind})", "+00:00" if kind == "TIMESTAMP_TZ(9)" else ""
+    cast, suffix = _cast(window)
     conditions.append(f"{watermark} IS NOT NULL")
     if after is not None:
         start = after.value + suffix
@@ -116,6 +119,12 @@ def _conditions(window: Window) -> tuple[str, tuple[str, ...]]:
         conditions.append(f"{watermark} < {cast}")
         binds.append(window.before + suffix)
     return " AND ".join(conditions), tuple(binds)
+
+
+def _cast(window: Window) -> tuple[str, str]:
+    """Return how a bound is bound, and what its text must end in."""
+    kind = _kind(window.model, _watermark_column(window))
+    return f"CAST(? AS {kind})", "+00:00" if kind == "TIMESTAMP_TZ(9)" else ""
 
 
 def _selected(column: Column) -> str:

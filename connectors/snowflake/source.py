@@ -67,7 +67,7 @@ class SnowflakeSource:
         def ask() -> str:
             return "|".join(str(self._rows(statement)[0][0]) for statement in statements)
 
-        return await self._run("asking whether the model changed", ask)
+        return await self._run(f"asking for the change token of {', '.join(objects)}", ask)
 
     async def describe(self, model: Model) -> tuple[Column, ...]:
         """Return the model's columns.

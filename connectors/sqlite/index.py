@@ -64,6 +64,12 @@ class SqliteIndex:
             known = {row[0]: row[1] for row in found}
         return [known.get(key) != row_hash for key, row_hash in zip(keys, hashes, strict=True)]
 
+    def partitions(self, model: str, keys: Sequence[bytes]) -> list[int | None]:
+        sql = "SELECT partition FROM row WHERE model = ? AND key = ?"
+        with self.using() as db:
+            found = [db.execute(sql, (model, key)).fetchone() for key in keys]
+        return [None if one is None else int(one[0]) for one in found]
+
     def epochs(self, log: str) -> dict[int, int]:
         with self.using() as db:
             rows = db.execute("SELECT partition, epoch FROM progress WHERE log = ?", (log,))
@@ -85,10 +91,11 @@ class SqliteIndex:
             if r.row_hash is not None
         ]
         there.sort(key=lambda row: row[1])  # each page of the tree is met once
-        gone = [(model, r.key) for r in newest.values() if r.row_hash is None]
+        # A key may have moved: a tombstone where it stood before says nothing of where it is now.
+        gone = [(model, r.key, r.partition) for r in newest.values() if r.row_hash is None]
         with self.using() as db, db:
             db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?, ?)", there)
-            db.executemany("DELETE FROM row WHERE model = ? AND key = ?", gone)
+            db.executemany("DELETE FROM row WHERE model = ? AND key = ? AND partition = ?", gone)
             if db.execute("SELECT 1 FROM doubt WHERE model = ? LIMIT 1", (model,)).fetchone():
                 keys = [(model, key) for key in newest]
                 db.executemany("DELETE FROM doubt WHERE model = ? AND key = ?", keys)

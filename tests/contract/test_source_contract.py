@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -218,6 +219,8 @@ async def test_a_survey_counts_what_no_window_returns(desk: Desk, source: Source
     snapshot = window(table.model(watermark=None), columns)
 
     assert Survey(3, 2, 2, 2) == await source.survey(bounded)
+    ended = replace(bounded, before=to_text(to_ns(TIMES[1])), after=None)
+    assert Survey(1, 2, 2, 2, later=3) == await source.survey(ended)
     assert Survey(5, 2, 0, 2) == await source.survey(snapshot)
     rows = await read(source, window(table.model(), columns))
     assert ["a", "a", "b", "c"] == [row[0] for row, _ in rows]

@@ -20,7 +20,10 @@ from tests.faults.killed_at import STEPS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kafka]
 
-PAGE_ROWS = 2_000
+# One statement's rows are one page here.
+PAGE_ROWS = 500
+# Steps at which every row of the page is in the topic.
+KNOWN = {"first page acknowledged", "index about to learn the page", "before the commit"}
 ROUNDS = int(os.environ.get("HIGHTIDE_FAULT_ROUNDS", "25"))
 SEED = int(os.environ.get("HIGHTIDE_FAULT_SEED", str(random.SystemRandom().randrange(10**6))))
 
@@ -63,8 +66,9 @@ def killed_at(system: System, step: str) -> int:
 def test_killed_at_every_named_step(small: System) -> None:
     """After each crash one poll ends it: the topic is the model, each key is counted once."""
     system = small
-    set_up(system, max_rows_per_query=500)
+    set_up(system, max_rows_per_query=PAGE_ROWS)
     ever: set[str] = set()
+    repeated = 0
     for number, step in enumerate(STEPS):
         assert -signal.SIGKILL == killed_at(system, step), step
         poll_once(system)
@@ -73,7 +77,9 @@ def test_killed_at_every_named_step(small: System) -> None:
         topic = books.topic_rows(system)
         assert model == {key: topic.newest.get(key) for key in model}, step
         assert (len(ever), 0) == books.counted(books.ledger_entries(system)), step
-        assert topic.repeated <= PAGE_ROWS, step
+        # Acknowledged rows are known from the topic: what may stand there twice is on its way only.
+        assert topic.repeated - repeated <= (0 if step in KNOWN else PAGE_ROWS), step
+        repeated = topic.repeated
         system.post("warehouse", "trickle", {"rows": 1_200, "seed": number})
 
 
@@ -82,7 +88,7 @@ def test_killed_at_random_moments(system: System) -> None:
     """Killed again and again while rows change, also in the middle of its start."""
     sys.stdout.write(f"HIGHTIDE_FAULT_SEED={SEED} HIGHTIDE_FAULT_ROUNDS={ROUNDS}\n")
     dice = random.Random(SEED)
-    set_up(system, max_rows_per_query=1_500)
+    set_up(system, max_rows_per_query=PAGE_ROWS)
     for number in range(ROUNDS):
         system.post("warehouse", "trickle", {"rows": 1_500, "seed": SEED + number})
         poller = system.start("poll")
@@ -98,4 +104,4 @@ def test_killed_at_random_moments(system: System) -> None:
     assert model == {key: topic.newest.get(key) for key in model}
     assert (len(model), 0) == books.counted(entries)
     assert 0 == sum(entry.uncertain for entry in entries)
-    assert topic.repeated <= ROUNDS * PAGE_ROWS
+    assert topic.repeated <= PAGE_ROWS

@@ -16,7 +16,8 @@ from connectors.ports import DeadLetters, Schemas, Snapshots, Source
 from connectors.records import Model
 from worker.app.parts import Parts
 from worker.clock import Clock
-from worker.config.models import ModelConfig
+from worker.config.models import ModelConfig, SourceConfig
+from worker.config.secrets import plain
 from worker.config.syncs import Config, MqrConfig
 from worker.observe.meter import Meter
 from worker.rules.batching import BatchPolicy
@@ -27,6 +28,7 @@ from worker.rules.outcomes import DeadLetterLimit
 from worker.rules.rate_limit import RatePolicy
 from worker.rules.window import WindowPolicy
 from worker.stages.account import AccountPolicy, AccountStage
+from worker.stages.admit import AdmitStage
 from worker.stages.catch_up import CatchUpStage
 from worker.stages.compare import CompareStage
 from worker.stages.consume import ConsumePolicy, ConsumeStage
@@ -40,6 +42,8 @@ from worker.stages.send import SendStage
 from worker.stages.snapshot import SnapshotPolicy, SnapshotStage
 
 Close = Callable[[], Awaitable[None]]
+# Options of a connection that say which data it finds there.
+_PLACE = ("account", "connection_name", "database", "schema", "host", "dbname")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class Roles:
             account,
             parts.producer(),
             CatchUpStage(parts.model_log(), index, schemas, meter=self.meter),
+            AdmitStage(account, index, schemas),
             CompareStage(index, snapshots),
             index,
             schemas,
@@ -278,4 +283,11 @@ def model(name: str, config: Config) -> Model:
         change_tokens=tuple(this.change_tokens),
         needed_columns=identity | mapped,
         identity_columns=identity,
+        origin=_origin(config.sources[this.source]),
     )
+
+
+def _origin(source: SourceConfig) -> str:
+    """Return the place a source reads from; how one gets there and in does not belong to it."""
+    options = plain(source.connection)
+    return "|".join([source.type, *(str(options.get(name, "")) for name in _PLACE)])

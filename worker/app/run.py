@@ -10,7 +10,12 @@ from typing import Any
 
 import structlog
 
-from connectors.errors import ConfigurationError, RetryableError
+from connectors.errors import (
+    ConfigurationError,
+    ConnectorError,
+    RetryableError,
+    TooLargeError,
+)
 from worker.app.parts import Parts
 from worker.app.roles import (
     Close,
@@ -93,17 +98,28 @@ class Worker:
         return "" if self._started else "starting"
 
     async def poll_once(self) -> None:
-        """Poll every model once and close; raise what the connectors raise."""
-        if self.poll is None:
-            return
+        """Poll every model once and close; then raise the first failure, if there was one."""
+        failures: list[ConnectorError] = []
         try:
-            for name, poll in self.poll.polls.items():
-                result = await poll.poll_once()
-                self.meter.polled(name, result, self.clock.now())
-                if result == "limit_reached":
-                    raise ConfigurationError(self.meter.models[name].reason, kind="mqr_limit")
+            for name in () if self.poll is None else self.poll.polls:
+                try:
+                    await self._poll_once(name)
+                except (ConfigurationError, RetryableError, TooLargeError) as error:
+                    # One that stands still does not keep the others from being polled.
+                    failures.append(error)
+                    self.meter.poll_state(name, "stopped", str(error))
         finally:
             await self._close()
+        if failures:
+            raise failures[0]
+
+    async def _poll_once(self, name: str) -> None:
+        if self.poll is None:
+            return
+        result = await self.poll.polls[name].poll_once()
+        self.meter.polled(name, result, self.clock.now())
+        if result == "limit_reached":
+            raise ConfigurationError(self.meter.models[name].reason, kind="mqr_limit")
 
     async def take_snapshot(self, model: str) -> Compared:
         """Read one model whole and close; what was found, also when a guard refused it."""

@@ -31,7 +31,7 @@ def check(
 
     Example: `hightide check --config hightide.yaml`
     """
-    loaded, settings = load(config)
+    loaded, settings = load(config, quiet=True)
     findings = run_to_end(run_check(Parts(loaded, settings), create_topics=create_topics))
     if as_json:
         typer.echo(json.dumps([{"what": f.what, "ok": f.ok, "says": f.sentence} for f in findings]))
@@ -58,7 +58,7 @@ def mqr(
 
     Example: `hightide mqr --preflight`
     """
-    loaded, settings = load(config)
+    loaded, settings = load(config, quiet=True)
     now_ns = int(SystemClock(asyncio.Event()).now() * 1e9)
     found = run_to_end(mqr_report(Parts(loaded, settings), now_ns, preflight=preflight))
     if as_json:

@@ -23,10 +23,15 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout")]
 
 
-def load(config: Path | None) -> tuple[Config, Settings]:
-    """Return configuration and settings; logs are set up from here on."""
+def load(config: Path | None, *, quiet: bool = False) -> tuple[Config, Settings]:
+    """Return configuration and settings; logs are set up from here on.
+
+    A `quiet` command says what is wrong in its one sentence; its log lines are errors only, unless
+    HIGHTIDE_LOG_LEVEL asks for more.
+    """
     settings = load_settings()
-    configure_logs(settings.log_level)
+    asked = "log_level" in settings.model_fields_set
+    configure_logs("error" if quiet and not asked else settings.log_level)
     return load_config(config or settings.config), settings
 
 

@@ -72,7 +72,7 @@ def replay(
 
     Example: `hightide replay iterable-production --from earliest`
     """
-    loaded, settings = load(config)
+    loaded, settings = load(config, quiet=True)
     result = run_to_end(
         run_replay(Parts(loaded, settings), sync, parse_start(start), dry_run=dry_run)
     )
@@ -100,7 +100,7 @@ def baseline(
     """
     if keep == restart:
         raise ConfigError("say either --keep or --restart")
-    loaded, settings = load(config)
+    loaded, settings = load(config, quiet=True)
     action: Literal["keep", "restart"] = "keep" if keep else "restart"
     watermark = run_to_end(set_baseline(Parts(loaded, settings), model, action))
     if as_json:
@@ -124,7 +124,7 @@ def snapshot(
 
     What it reads counts for MQR. Example: `hightide snapshot subscribers --dry-run`
     """
-    loaded, settings = load(config)
+    loaded, settings = load(config, quiet=True)
     run_once = SnapshotRun(model, dry_run=dry_run, pass_guards=pass_guards)
     with show_progress() as progress:
         found = run_to_end(take_snapshot(loaded, settings, run_once, progress))

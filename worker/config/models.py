@@ -38,9 +38,12 @@ class ModelConfig(Strict):
 
     source: str = Field(description="name of the source it is read from")
     sql: str = Field(min_length=1, description="the SELECT; exactly one statement")
-    primary_key: str = Field(description="column that identifies a row, as the query names it")
+    primary_key: str = Field(
+        min_length=1, description="column that identifies a row, as the query names it"
+    )
     watermark: str | None = Field(
         default=None,
+        min_length=1,
         description="column that grows when a row changes: a timestamp, a date or a whole number; "
         "without one the model is read whole each time and compared (a snapshot)",
     )

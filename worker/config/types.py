@@ -33,6 +33,8 @@ def _reference(value: object) -> object:
 
 def parse_seconds(value: object) -> object:
     """Return the seconds of an interval that is written as text."""
+    if isinstance(value, bool):
+        raise ValueError("write an interval as a number and a unit: 30s, 5m, 24h or 1d")  # noqa: TRY004  # pydantic wants ValueError
     return parse_interval(value) if isinstance(value, str) else value
 
 
@@ -66,8 +68,10 @@ def _source_type(value: str) -> str:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0)]
-Interval = Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(parse_seconds)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0, allow_inf_nan=False)]
+Interval = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, BeforeValidator(parse_seconds)
+]
 CronExpression = Annotated[str, AfterValidator(parse_cron)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Zone = Annotated[str, AfterValidator(parse_zone)]

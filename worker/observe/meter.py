@@ -63,6 +63,7 @@ class Meter:
             ("null_watermark", survey.null_watermarks),
             ("duplicate_key", survey.duplicate_keys),
         )
+        self.metrics.later_rows.labels(model).set(survey.later)
         for reason, rows in unusable:
             self.metrics.unusable_rows.labels(model, reason).set(rows)
             if rows:

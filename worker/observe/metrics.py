@@ -73,6 +73,12 @@ class Metrics:
             (*model, "reason"),
             registry=r,
         )
+        self.later_rows = Gauge(
+            "hightide_source_later_rows",
+            "Rows whose watermark is not settled yet; if they stay, it lies in the future.",
+            model,
+            registry=r,
+        )
         self.superseded = Counter(
             "hightide_superseded_rows_total",
             "Rows in the topic of a poller that had been replaced; they are read again.",
@@ -216,7 +222,7 @@ class Metrics:
                 self.unusable_rows.labels(model, reason)
             for counter in (self.rows_deleted, self.superseded):
                 counter.labels(model)
-            for gauge in (self.last_poll, self.watermark, self.index_left):
+            for gauge in (self.last_poll, self.watermark, self.index_left, self.later_rows):
                 gauge.labels(model)
 
     def _start_syncs(self, syncs: Iterable[str]) -> None:

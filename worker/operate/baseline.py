@@ -38,7 +38,7 @@ async def baseline(parts: Parts, name: str, action: Literal["keep", "restart"]) 
                 poller=f"baseline-{secrets.token_hex(4)}",
                 model=name,
                 period=period,
-                reserved=state.reserved.get(period, {}).get(name, 0),
+                reserved=0,
                 used=state.used.get(period, 0),
                 watermark=watermark,
                 rows_read=0,
@@ -46,6 +46,9 @@ async def baseline(parts: Parts, name: str, action: Literal["keep", "restart"]) 
                 fingerprint=sql_fingerprint(model(name, parts.config)),
                 change_token="",
                 schema_id=0 if action == "restart" else progress.schema_id,
+                # Rows that a broken query of the model as it was may have returned: another
+                # model's rows say nothing of them.
+                uncertain=state.reserved.get(period, {}).get(name, 0),
             )
         )
         return watermark

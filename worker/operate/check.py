@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,9 @@ from worker.config.document import ConfigError
 from worker.config.syncs import Config
 from worker.rules.schedule import in_words
 from worker.rules.watermark import watermark_of
+from worker.rules.window import WindowPolicy
+
+DAY_NS = 86_400 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +87,47 @@ async def _kafka(parts: Parts, *, create_topics: bool) -> str:
 
 async def _model(parts: Parts, name: str) -> str:
     config = parts.config.models[name]
-    source = parts.source(config.source)
+    try:
+        return await _read_by(parts, name, config.source)
+    except (ConnectorError, ConfigError):
+        raise
+    except Exception as error:
+        kind = parts.config.sources[config.source].type
+        if ":" not in kind:
+            raise
+        # A user's own class: where it failed helps him, the text may quote a row.
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(
+            f"source {kind} raised {type(error).__name__} in {at.name} ({at.filename}:{at.lineno})"
+        ) from None
+
+
+async def _read_by(parts: Parts, name: str, source_name: str) -> str:
+    source = parts.source(source_name)
     try:
         this = model(name, parts.config)
         columns = await source.describe(this)
         _has_columns(parts.config, name, columns)
-        watermark_of(this, columns)
-        survey = await source.survey(Window(this, columns, None, None, 0))
+        if this.change_tokens:
+            await source.change_token(this.change_tokens)
+        watermark = watermark_of(this, columns)
+        # A day behind the clock of the source: what lies there has a wrong unit or a wrong zone.
+        tomorrow = await source.clock_ns() + DAY_NS
+        end = None if watermark is None else watermark.end(tomorrow, WindowPolicy())
+        survey = await source.survey(Window(this, columns, None, end, 0))
     finally:
         await source.close()
     if unusable := _unusable(this, survey):
         raise ConfigError(f"{'; '.join(unusable)}: leave them out in the SQL, or accept that")
-    return f"{len(columns)} columns, {survey.rows:,} rows; every row can be read"
+    how = "read whole" if watermark is None else f"read by {this.watermark}, {watermark.kind}"
+    return f"{len(columns)} columns, {survey.rows:,} rows, {how}; every row can be read"
 
 
 def _unusable(this: Model, survey: Survey) -> list[str]:
     found = (
         (survey.null_keys, f"rows whose key {this.primary_key} is NULL are never read"),
         (survey.null_watermarks, f"rows whose watermark {this.watermark} is NULL are never read"),
+        (survey.later, f"rows whose watermark {this.watermark} lies in the future are never read"),
         (survey.duplicate_keys, f"rows share their key {this.primary_key} with another row"),
     )
     return [f"{rows} {sentence}" for rows, sentence in found if rows]

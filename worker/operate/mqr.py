@@ -24,7 +24,11 @@ from worker.rules.watermark import watermark_of
 
 @dataclass(frozen=True, slots=True)
 class MqrReport:
-    """A period's use. `to_read` says of each model how many rows its next poll would return."""
+    """A period's use.
+
+    `to_read` says of each model how many rows its next poll would return: at most that many are
+    new. With `goes_on` the limit only warns.
+    """
 
     period: str
     ends: datetime
@@ -35,6 +39,7 @@ class MqrReport:
     by_model: Mapping[str, int]
     forecast: Forecast
     to_read: Mapping[str, int] = field(default_factory=dict)
+    goes_on: bool = False
 
     @property
     def left(self) -> int:
@@ -43,7 +48,7 @@ class MqrReport:
 
     def as_json(self) -> dict[str, object]:
         """Return everything as JSON values."""
-        met = self.forecast.limit_met_at
+        met, per_day = self.forecast.limit_met_at, self.forecast.per_day
         return {
             "period": self.period,
             "period_ends": self.ends.isoformat(),
@@ -53,7 +58,7 @@ class MqrReport:
             "uncertain": self.uncertain,
             "left": self.left,
             "used_by_model": dict(self.by_model),
-            "per_day": round(self.forecast.per_day, 1),
+            "per_day": None if per_day is None else round(per_day, 1),
             "forecast": self.forecast.at_end,
             "limit_met_at": None if met is None else met.isoformat(timespec="minutes"),
             "next_poll_reads": dict(self.to_read),
@@ -74,11 +79,12 @@ async def report(parts: Parts, now_ns: int, *, preflight: bool) -> MqrReport:
         ends=period_end(period, policy),
         limit=policy.limit,
         used=used,
-        reserved=state.reserved_by_others(period, "", frozenset(parts.config.models)),
+        reserved=state.reserved_by_others(period, ""),
         uncertain=uncertain,
         by_model=by_model,
         forecast=forecast(days, used + uncertain, period, policy, now_ns),
         to_read=await _to_read(parts, state) if preflight else {},
+        goes_on=policy.on_limit == "warn",
     )
 
 
@@ -119,17 +125,21 @@ def print_mqr(found: MqrReport, console: Console) -> None:
     table.add_row("left", f"{found.left:,}")
     table.add_row("forecast for the period's end", f"{found.forecast.at_end:,}")
     for name, rows in found.to_read.items():
-        table.add_row(f"next poll of {name}: at most", f"{min(rows, found.left):,} new")
+        table.add_row(f"rows the next poll of {name} reads", f"{rows:,}")
     console.print(f"Billing period from {found.period} to {found.ends:%Y-%m-%d %H:%M} UTC")
     console.print(table)
     console.print(_outlook(found))
 
 
 def _outlook(found: MqrReport) -> str:
-    met = found.forecast.limit_met_at
-    pace = f"at {found.forecast.per_day:,.0f} new records a day"
+    met, per_day = found.forecast.limit_met_at, found.forecast.per_day
+    if found.left == 0 and found.goes_on:
+        return "The limit is met; `on_limit: warn` goes on."
     if found.left == 0:
         return "The limit is met: nothing is queried until the next period."
+    if per_day is None:
+        return "How fast the period fills is known once a whole day has passed after its first."
+    pace = f"at {per_day:,.0f} new records a day"
     if met is None:
         return f"The limit will not be met in this period, {pace}."
     return f"The limit would be met on {met:%Y-%m-%d}, {pace}."

@@ -37,7 +37,10 @@ class SnapshotReport:
             "deleted": self.counts.deleted,
             "blanked": dict(self.counts.blanked),
         }
-        keys = {"deleted_keys": list(self.leaving)} if show_keys else {}
+        keys: dict[str, object] = {}
+        if show_keys:
+            cut = len(self.leaving) < self.counts.deleted
+            keys = {"deleted_keys": list(self.leaving), "deleted_keys_cut": cut}
         said = {"refused": self.refusal or None, "published": self.published}
         return {"model": self.model, **counts, **keys, **said}
 

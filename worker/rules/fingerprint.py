@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
+from math import isfinite
+from typing import cast
 
 import orjson
 
@@ -33,11 +35,15 @@ def row_hasher(
     counted = sorted((c.name, i, c.type) for i, c in enumerate(columns) if c.name not in ignore)
     plain = [(name, i) for name, i, kind in counted if kind is not ColumnType.JSON]
     json = [(name, i) for name, i, kind in counted if kind is ColumnType.JSON]
+    floats = [name for name, _, kind in counted if kind is ColumnType.FLOAT]
 
     def digest(row: Sequence[object]) -> bytes:
         content: dict[str, object] = {
             name: value for name, i in plain if (value := row[i]) is not None
         }
+        for name in floats:  # orjson writes null for NaN and both infinities
+            if not isfinite(number := cast("float", content.get(name, 0.0))):
+                content[name] = str(number)
         for name, i in json:
             if (value := row[i]) is not None:
                 content[name] = canonical_text(value)

@@ -14,9 +14,12 @@ LAST_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Where a period is heading. `limit_met_at` is None when that is not before its end."""
+    """Where a period is heading. `limit_met_at` is None when that is not before its end.
 
-    per_day: float
+    `per_day` is None while no whole day behind the first can tell; `at_end` is what is taken then.
+    """
+
+    per_day: float | None
     at_end: int
     limit_met_at: datetime | None
 
@@ -37,13 +40,13 @@ def forecast(
     if taken < policy.limit:
         left = (policy.limit - taken) / per_day if per_day else days_left
         met = now + timedelta(days=left) if left < days_left else None
-    return Forecast(per_day, taken + round(per_day * days_left), met)
+    return Forecast(per_day, taken + round((per_day or 0.0) * days_left), met)
 
 
-def _per_day(counted: Mapping[date, int], today: date) -> float:
+def _per_day(counted: Mapping[date, int], today: date) -> float | None:
     if not counted:
-        return 0.0
+        return None
     first = min(counted)
     days = [today - timedelta(days=n) for n in range(1, LAST_DAYS + 1)]
     whole = [counted.get(day, 0) for day in days if day > first]
-    return sum(whole) / len(whole) if whole else 0.0
+    return sum(whole) / len(whole) if whole else None

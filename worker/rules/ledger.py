@@ -83,7 +83,8 @@ class Reservation:
 class LedgerState:
     """The truth so far: who owns the ledger, how far each model is, what is reserved.
 
-    `counted` says of each period how many records a model added on a day (of UTC).
+    `counted` says of each period how many records a model added on a day (of UTC), `opened` holds
+    the periods in which something was reserved.
     """
 
     epoch: int = 0
@@ -94,6 +95,8 @@ class LedgerState:
     used: dict[str, int] = field(default_factory=dict)
     uncertain: dict[str, int] = field(default_factory=dict)
     counted: dict[str, dict[tuple[str, date], int]] = field(default_factory=dict)
+    opened: set[str] = field(default_factory=set)
+    inherited: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def counts(self, record: LedgerRecord) -> bool:
         """Say whether a record is its owner's word, seen from what was applied before it."""
@@ -108,8 +111,17 @@ class LedgerState:
         entry = record.entry
         if not self.counts(record):
             return False
+        reserved = self.reserved.setdefault(entry.period, {})
+        if entry.epoch > self.epoch:
+            # Who takes over may not have seen the last reservation before its first entry.
+            held = reserved.get(entry.model, 0)
+            self.inherited[entry.period, entry.model] = held
+            reserved[entry.model] = max(held - entry.uncertain, entry.reserved)
+        else:
+            reserved[entry.model] = entry.reserved
         self.epoch, self.poller = entry.epoch, entry.poller
-        self.reserved.setdefault(entry.period, {})[entry.model] = entry.reserved
+        if entry.kind == "reserve":
+            self.opened.add(entry.period)
         if entry.kind == "commit":
             self._count(record)
             self.models[entry.model] = Progress(
@@ -150,15 +162,9 @@ class LedgerState:
         """Return how far a model is; nothing yet for a model never committed."""
         return self.models.get(model, Progress())
 
-    def reserved_by_others(
-        self, period: str, model: str, models: frozenset[str] | None = None
-    ) -> int:
-        """Return what other models (of `models`, or all) still hold reserved in a period."""
-        return sum(
-            n
-            for name, n in self.reserved.get(period, {}).items()
-            if name != model and (models is None or name in models)
-        )
+    def reserved_by_others(self, period: str, model: str) -> int:
+        """Return what all other models still hold reserved in a period."""
+        return sum(n for name, n in self.reserved.get(period, {}).items() if name != model)
 
     def fenced(self, epoch: int, poller: str) -> bool:
         """Say whether another poller owns the ledger, seen from (epoch, poller)."""
@@ -168,8 +174,8 @@ class LedgerState:
 def sql_fingerprint(model: Model) -> str:
     """Return a text that changes when what the watermark means changes.
 
-    White space around the statement does not count; the key, the watermark column and the
-    statement do.
+    White space around the statement does not count; the key, the watermark column, the statement
+    and the place it is read from do.
     """
     # `partition_by` belongs to it: with another one a key would stand in two partitions.
     parts = (
@@ -177,5 +183,7 @@ def sql_fingerprint(model: Model) -> str:
         model.primary_key,
         model.watermark or "",
         model.partition_by or "",
+        model.origin,
+        model.watermark_unit or "",
     )
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()

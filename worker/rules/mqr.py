@@ -10,7 +10,7 @@ import calendar
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -66,6 +66,18 @@ def period_end(period: str, policy: MqrPolicy) -> datetime:
     return datetime(year, month, day, tzinfo=ZoneInfo(policy.zone)).astimezone(UTC)
 
 
+def overlaps(old: str, period: str, policy: MqrPolicy) -> bool:
+    """Say whether a period counted under another start day or zone reaches into one of today's.
+
+    With start day 20 set on the 24th, the period from the 20th begins in the middle of the one
+    from the 1st: what that has counted was queried in the new one too, as far as anybody knows.
+    """
+    first, start = date.fromisoformat(old), date.fromisoformat(period)
+    noon = datetime.combine(first, time(12), tzinfo=ZoneInfo(policy.zone))
+    regular = period_of(int(noon.timestamp()) * 1_000_000_000, policy) == old
+    return old != period and not regular and first > start - timedelta(days=31)
+
+
 def _start_day(year: int, month: int, policy: MqrPolicy) -> int:
     return min(policy.start_day, calendar.monthrange(year, month)[1])
 
@@ -102,3 +114,8 @@ def permitted_rows(policy: MqrPolicy, use: MqrUse, wanted: int) -> int:
 def threshold_reached(used: int, limit: int) -> int:
     """Return the highest threshold in percent of the limit that is reached, or 0."""
     return next((t for t in THRESHOLDS_PERCENT if limit and used * 100 >= limit * t), 0)
+
+
+def split_keys(joined: bytes) -> list[bytes]:
+    """Return the keys of a ledger entry, one by one."""
+    return [joined[i : i + KEY_BYTES] for i in range(0, len(joined), KEY_BYTES)]

@@ -68,9 +68,17 @@ DAILY = Every(86_400.0)
 def parse_interval(text: str) -> float:
     """Return the seconds in `30s`, `5m`, `24h` or `1d`; ValueError otherwise."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", text.strip())
-    if match is None or float(match[1]) <= 0:
+    if match is None:
         raise ValueError("write an interval as a number and a unit: 30s, 5m, 24h or 1d")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def interval_text(seconds: float) -> str:
+    """Return an interval as it is written in the file: 86400 is `24h`."""
+    for unit in ("h", "m"):
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def parse_cron(text: str) -> str:
@@ -102,11 +110,11 @@ def in_words(schedule: Schedule) -> str:
     """Return a schedule as an operator reads it."""
     match schedule:
         case Every(seconds):
-            return f"every {seconds:g} s"
+            return f"every {interval_text(seconds)}"
         case Cron(expression, zone):
             return f"at '{expression}' in {zone}"
         case Continuous(seconds):
-            return f"{seconds:g} s after the end of each poll"
+            return f"{interval_text(seconds)} after the end of each poll"
         case never:
             assert_never(never)
 

@@ -35,6 +35,11 @@ _FIRST_NS = -62_135_596_800 * NS
 class TimestampWatermark:
     """Nanoseconds since 1970 UTC."""
 
+    @property
+    def kind(self) -> str:
+        """What the column is, in words."""
+        return "a timestamp"
+
     def text(self, number: int) -> str:
         """Return a page's number as the ledger's text."""
         return to_text(number)
@@ -66,6 +71,11 @@ class DateWatermark:
     Read at noon, a row of the afternoon would lie before the watermark and be lost; so at least the
     watermark's own day and the one before are read again.
     """
+
+    @property
+    def kind(self) -> str:
+        """What the column is, in words."""
+        return "a date"
 
     def text(self, number: int) -> str:
         """Return a page's number as the ledger's text."""
@@ -99,6 +109,11 @@ class EpochWatermark:
 
     unit_ns: int
 
+    @property
+    def kind(self) -> str:
+        """What the column is, in words."""
+        return "an epoch"
+
     def text(self, number: int) -> str:
         """Return a page's number as the ledger's text."""
         return str(number)
@@ -128,6 +143,11 @@ class EpochWatermark:
 @dataclass(frozen=True, slots=True)
 class CounterWatermark:
     """An integer that only grows, like a version or a sequence: it says nothing of time."""
+
+    @property
+    def kind(self) -> str:
+        """What the column is, in words."""
+        return "a counter, which says nothing of time"
 
     def text(self, number: int) -> str:
         """Return a page's number as the ledger's text."""
@@ -167,6 +187,12 @@ def watermark_of(model: Model, columns: Sequence[Column]) -> Watermark | None:
     column = next((c for c in columns if c.name == model.watermark), None)
     if model.watermark is None or column is None:
         return None
+    if model.watermark_unit and column.type is not ColumnType.DECIMAL:
+        raise ConfigurationError(
+            f"model {model.name}: `watermark_unit` is for whole numbers, the watermark "
+            f"{column.name} is {column.type.value}: leave it out",
+            kind="watermark_unit",
+        )
     match column.type:
         case ColumnType.TIMESTAMP_TZ:
             return TimestampWatermark()

@@ -10,19 +10,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from connectors.errors import ConfigurationError, FencedError
+from connectors.errors import ConfigurationError, FencedError, RetryableError
 from connectors.ports import Index, Ledger
 from connectors.records import LedgerEntry, Model, Position
 from worker.rules.forecast import forecast
 from worker.rules.ledger import Ended, LedgerState, Progress, Reservation, sql_fingerprint
-from worker.rules.mqr import MqrPolicy, MqrUse, period_of, permitted_rows
+from worker.rules.mqr import (
+    MqrPolicy,
+    MqrUse,
+    overlaps,
+    period_of,
+    permitted_rows,
+    split_keys,
+)
 from worker.rules.watermark import moment_ns
 from worker.rules.window import advance
 
 LEDGER_LOG = "ledger"
+# 16 bytes each: what a broker takes in one record by default is 1 MB.
+MAX_NEW_KEYS = 50_000
 
 
 class AccountMeter(Protocol):
@@ -35,9 +44,10 @@ class AccountMeter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """Who we are, what the contract permits, and the models that may still use it.
+    """Who we are, what the contract permits, and the models whose progress is shown.
 
-    A reservation of a model that is no longer configured holds nothing back.
+    What a model that is no longer configured has reserved stays so until the period ends: its rows
+    may have been returned.
     """
 
     poller: str
@@ -85,8 +95,8 @@ class AccountStage:
         progress = self._state.progress(model.name)
         if progress.fingerprint not in {"", sql_fingerprint(model)}:
             raise ConfigurationError(
-                f"model {model.name} is not the one its watermark belongs to (SQL, key or "
-                f"watermark column changed): run `hightide baseline {model.name} --keep` to go on "
+                f"model {model.name} is not the one its watermark belongs to (SQL, key, watermark "
+                f"column or source changed): run `hightide baseline {model.name} --keep` to go on "
                 "from the watermark or `--restart` to read everything again",
                 kind="model_changed",
             )
@@ -103,20 +113,29 @@ class AccountStage:
             # An entry of ours may be in the log though its ack was lost: count it before deciding.
             await self._follow()
             period = period_of(clock_ns, self.policy.mqr)
+            if period not in self._state.opened:
+                await self._carry_over(period, schema_id, clock_ns)
             use = await self._use(period, model.name)
             held = self._state.reserved.get(period, {}).get(model.name, 0)
             self._meter.mqr(use.with_reserved(held))
             self._meter.mqr_forecast(self._forecast(period, use, clock_ns))
             limit = permitted_rows(self.policy.mqr, use, wanted)
             if limit < min(least, wanted):
+                alone = permitted_rows(self.policy.mqr, replace(use, reserved=0), wanted)
+                if alone >= min(least, wanted):
+                    raise RetryableError(
+                        "what the MQR limit leaves is reserved for another model's query",
+                        kind="mqr_reserved",
+                    )
                 return None
             reservation = Reservation(model, schema_id, period, limit, held, clock_ns)
             if limit == 0:  # nothing will be queried
                 return reservation
             reserved = max(limit, held)
-            await self._append(
+            inherited = await self._append(
                 "reserve", reservation, self.progress(model), (reserved, use.used, 0), b""
             )
+            reservation.held = max(held, inherited)
             self._meter.mqr(use.with_reserved(reserved))
             return reservation
 
@@ -161,18 +180,46 @@ class AccountStage:
             after = Progress(watermark, sql_fingerprint(model), token, reservation.schema_id)
             use = await self._use(period, model.name)
             left, uncertain = reservation.left(ended, len(new)), reservation.uncertain(ended)
-            numbers = (left, use.used + len(new), uncertain)
-            await self._append("commit", reservation, after, numbers, b"".join(new))
+            first, rest = new[:MAX_NEW_KEYS], new[MAX_NEW_KEYS:]
+            while rest:  # a page of a source may hold more keys than a record can
+                counted = (left, use.used + len(first), 0)
+                await self._append("commit", reservation, before, counted, b"".join(first))
+                use = await self._use(period, model.name)
+                first, rest = rest[:MAX_NEW_KEYS], rest[MAX_NEW_KEYS:]
+            numbers = (left, use.used + len(first), uncertain)
+            await self._append("commit", reservation, after, numbers, b"".join(first))
             reservation.counted += len(new)
             reservation.rows_since_commit = 0
             reservation.mqr_keys = []
             self._meter.mqr((await self._use(period, model.name)).with_reserved(left))
             self._meter.committed(model.name, moment_ns(watermark))
 
+    async def _carry_over(self, period: str, schema_id: int, clock_ns: int) -> None:
+        """Count into a new period what an old one counted that reaches into it.
+
+        That is only so when start day or zone were changed; else nothing is done.
+        """
+        mqr = self.policy.mqr
+        old = {name for name in self._state.used if name and overlaps(name, period, mqr)}
+        if not old:
+            return
+        seen, keys = LedgerState(), list[tuple[str, bytes]]()
+        async for records in self._ledger.read(0):
+            for record in records:
+                if seen.apply(record) and record.entry.period in old and record.entry.new_keys:
+                    keys.append((record.entry.model, record.entry.new_keys))
+        for name, counted in keys:
+            new = await asyncio.to_thread(self._index.new_keys, period, split_keys(counted))
+            used = await asyncio.to_thread(self._index.counted, period) + len(new)
+            model = Model(name, "", "", None)
+            carried = Reservation(model, schema_id, period, 0, clock_ns=clock_ns)
+            progress = self._state.progress(name)
+            await self._append("commit", carried, progress, (0, used, 0), b"".join(new))
+
     async def _use(self, period: str, model: str) -> MqrUse:
         """Return what of the period is taken, by all but what `model` itself holds reserved."""
         used = await asyncio.to_thread(self._index.counted, period)
-        others = self._state.reserved_by_others(period, model, self.policy.models)
+        others = self._state.reserved_by_others(period, model)
         return MqrUse(period, used, others, self._state.uncertain.get(period, 0))
 
     def _forecast(self, period: str, use: MqrUse, clock_ns: int) -> int:
@@ -187,7 +234,11 @@ class AccountStage:
         progress: Progress,
         numbers: tuple[int, int, int],
         new_keys: bytes,
-    ) -> None:
+    ) -> int:
+        """Write an entry; return what the poller that it takes over from held reserved.
+
+        That may be more than we saw: it could still reserve between our look and our entry.
+        """
         reserved, used, uncertain = numbers
         await self._ledger.append(
             LedgerEntry(
@@ -210,6 +261,7 @@ class AccountStage:
         )
         await self._follow()
         self._refuse_fenced()
+        return self._state.inherited.pop((reservation.period, reservation.model.name), 0)
 
     def _refuse_fenced(self) -> None:
         if self._state.fenced(self._epoch, self.policy.poller):

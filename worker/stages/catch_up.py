@@ -68,8 +68,11 @@ class CatchUpStage:
         self._meter = meter
         self._shapes: dict[int, _Shape | None] = {}
 
-    async def follow(self, model: Model, topic: str) -> None:
-        """Return once the index knows every record the topic held when this was called."""
+    async def follow(self, model: Model, topic: str) -> int:
+        """Return once the index knows every record the topic held when this was called.
+
+        What is returned is how many partitions the topic has.
+        """
         await asyncio.to_thread(self._index.keep, model.name, topic, _kept_columns(model))
         ends = await self._log.end_offsets(topic)
         start = await asyncio.to_thread(self._index.next_offsets, topic)
@@ -79,7 +82,7 @@ class CatchUpStage:
             start = {}
         total = sum(max(0, end - start.get(p, 0)) for p, end in ends.items())
         if not total:
-            return
+            return len(ends)
         epochs = await asyncio.to_thread(self._index.epochs, topic)
         gathered = _Gathered(epochs)
         async for rows, positions in self._log.read(topic, start):
@@ -92,6 +95,7 @@ class CatchUpStage:
             left = sum(max(0, end - positions.get(p, 0)) for p, end in ends.items())
             self._meter.catching_up(model.name, total - left, total)
         await asyncio.to_thread(self._remember, model, topic, gathered)
+        return len(ends)
 
     async def close(self) -> None:
         """Close the log."""
@@ -110,7 +114,10 @@ class CatchUpStage:
                     gathered.doubted[row.key] = row.changed_at_ns
             else:
                 gathered.epochs[row.partition] = row.epoch
-                gathered.known[row.key] = self._known(model, row)
+                known, before = self._known(model, row), gathered.known.get(row.key)
+                if known.row_hash is None and before and before.partition != row.partition:
+                    continue  # a row that moved left its tombstone behind
+                gathered.known[row.key] = known
 
     def _remember(self, model: Model, topic: str, gathered: _Gathered) -> None:
         if gathered.doubted:  # remembering ends the doubt of those known since
@@ -126,7 +133,7 @@ class CatchUpStage:
 
     def _known(self, model: Model, row: LoggedRow) -> KnownRow:
         if row.value is None:
-            return KnownRow(row.key, None)
+            return KnownRow(row.key, None, row.partition)
         if row.row_hash is None:
             # A delete without its tombstone: the key is still to be cleared away.
             return KnownRow(row.key, b"", row.partition, delete=row.value)

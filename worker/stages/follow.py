@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from connectors.errors import ConfigurationError, ConnectorError, RetryableError
+from connectors.errors import (
+    ConfigurationError,
+    ConnectorError,
+    RetryableError,
+    was_refused,
+)
 from connectors.ports import Source
 from connectors.records import Column, Model, Page, Position, Survey, Window
 from worker.clock import Clock
@@ -141,7 +146,8 @@ class FollowStage(Generic[P]):
     async def _start(self, watermark: Watermark) -> Position | None:
         start = watermark.start(self._publish.progress(self._model).watermark, self._policy)
         doubted = await self._publish.doubted_since_ns(self._model)
-        return start if doubted is None else earlier(start, watermark.at(doubted) or start)
+        # A counter has no number for a moment: then everything is read again.
+        return start if doubted is None else earlier(start, watermark.at(doubted))
 
     async def _read_one(
         self, poll: _Poll[P], after: Position | None, left: int, reservation: Reservation
@@ -174,7 +180,7 @@ class FollowStage(Generic[P]):
     ) -> None:
         # What was queried so far counts, whatever becomes of its rows before the next poll. Rows
         # that a broken statement returned unseen stay reserved; a refused one returned none.
-        refused = isinstance(error, ConfigurationError) and not reservation.rows_read
+        refused = was_refused(error) and not reservation.rows_read
         with contextlib.suppress(RetryableError, ConfigurationError):
             await self._publish.commit(
                 reservation, read, None, "statement" if refused else "nothing"

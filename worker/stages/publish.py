@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.avro import RowEncoder, columns_of, row_schema
-from connectors.errors import ConfigurationError
+from connectors.avro import RowEncoder, row_schema
 from connectors.ports import DeadLetters, Index, KnownRow, Producer, Schemas, SeenRow
 from connectors.records import (
     Change,
@@ -28,7 +27,6 @@ from connectors.records import (
     RejectReason,
 )
 from worker.rules.changes import Rows, keys_of
-from worker.rules.drift import retyped_columns
 from worker.rules.ledger import Ended, Progress, Reservation
 from worker.rules.mqr import key_hashes
 from worker.rules.watermark import Watermark
@@ -39,7 +37,6 @@ class Account(Protocol):
 
     @property
     def epoch(self) -> int: ...
-    def knows(self, model: Model) -> bool: ...
     def progress(self, model: Model) -> Progress: ...
     async def still_ours(self) -> None: ...
     async def outrank(self, epochs: Iterable[int]) -> None: ...
@@ -58,7 +55,7 @@ class Account(Protocol):
 class CatchUp(Protocol):
     """What brings the index up to date with a topic."""
 
-    async def follow(self, model: Model, topic: str) -> None: ...
+    async def follow(self, model: Model, topic: str) -> int: ...
     async def close(self) -> None: ...
 
 
@@ -71,6 +68,12 @@ class Compare(Protocol):
     def seen(
         self, rows: Rows, encoder: RowEncoder, page: Page, keys: Sequence[bytes], clock_ns: int
     ) -> list[SeenRow]: ...
+
+
+class Admit(Protocol):
+    """What refuses a model that can't go on as it stands."""
+
+    async def admit(self, model: Model, topic: str, columns: Sequence[Column]) -> None: ...
 
 
 class PublishMeter(Protocol):
@@ -87,6 +90,7 @@ class Prepared:
     rows: Rows
     encoder: RowEncoder
     schema_id: int
+    partitions: int
 
     @property
     def model(self) -> Model:
@@ -105,6 +109,7 @@ class PublishStage:
         account: Account,
         producer: Producer,
         catch_up: CatchUp,
+        admit: Admit,
         compare: Compare,
         index: Index,
         schemas: Schemas,
@@ -116,6 +121,7 @@ class PublishStage:
         self._account = account
         self._producer = producer
         self._catch_up = catch_up
+        self._admit = admit
         self._compare = compare
         self._index = index
         self._schemas = schemas
@@ -135,13 +141,12 @@ class PublishStage:
         Raises ConfigurationError when a column is missing or has another type than before.
         """
         rows = Rows.of(model, columns, watermark)
-        await self._refuse_retyped(model, columns)
         schema = row_schema(model.name, columns)
         schema_id = await self._schemas.register(f"{topic}-value", schema)
-        await self._catch_up.follow(model, topic)
-        await self._refuse_lost_ledger(model, topic)
+        partitions = await self._catch_up.follow(model, topic)
+        await self._admit.admit(model, topic, columns)
         await self._account.outrank((await asyncio.to_thread(self._index.epochs, topic)).values())
-        return Prepared(topic, rows, RowEncoder(schema, schema_id, columns), schema_id)
+        return Prepared(topic, rows, RowEncoder(schema, schema_id, columns), schema_id, partitions)
 
     async def doubted_since_ns(self, model: Model) -> int | None:
         """Return since when rows must be read again that a replaced poller wrote over."""
@@ -212,6 +217,8 @@ class PublishStage:
             return 0
         # A poller that slept through the takeover of another must not overwrite its rows.
         await self._account.still_ours()
+        moved = await asyncio.to_thread(self._moved, prepared, [change for change, _, _ in rows])
+        rows = [*((one, b"", b"") for one in moved), *rows]
         changes = [change for change, _, _ in rows]
         sent = await self._producer.send(prepared.topic, changes, self._account.epoch)
         if sent.too_large:
@@ -233,6 +240,22 @@ class PublishStage:
             for one in letters:
                 await one.close()
         await asyncio.to_thread(self._index.close)
+
+    def _moved(self, prepared: Prepared, changes: Sequence[Change]) -> list[Change]:
+        """Return tombstones for rows whose `partition_by` changed, where they stood until now.
+
+            key 7, user 5 in partition 0 -> key 7, user 6 in partition 2: two newest versions
+
+        Else both would stand for ever, and which of them is the newer one nobody could say.
+        """
+        if prepared.model.partition_by is None:
+            return []
+        stood = self._index.partitions(prepared.model.name, [change.key for change in changes])
+        return [
+            Change(change.key, None, before, b"", change.changed_at_ns, "delete")
+            for change, before in zip(changes, stood, strict=True)
+            if before is not None and before != change.partition_hash % prepared.partitions
+        ]
 
     async def _set_aside(self, prepared: Prepared, refused: Sequence[tuple[Change, int]]) -> None:
         # Without its value: what no topic takes fits into no dead letter either.
@@ -264,31 +287,6 @@ class PublishStage:
         following = {p: r.stop for p, r in offsets.items() if r.start == known.get(p, 0)}
         epochs = dict.fromkeys(following, self._account.epoch)
         self._index.remember(prepared.model.name, rows, prepared.topic, following, epochs)
-
-    async def _refuse_lost_ledger(self, model: Model, topic: str) -> None:
-        # Without it nobody knows what the period has counted: going on would count from 0.
-        published = sum((await asyncio.to_thread(self._index.next_offsets, topic)).values())
-        if published and not self._account.knows(model):
-            await self._account.still_ours()  # else another poller wrote both since we read it
-            raise ConfigurationError(
-                f"the ledger says nothing of model {model.name} though its topic holds records: "
-                "was the ledger topic deleted? MQR counted before is lost with it; to go on all "
-                f"the same run `hightide baseline {model.name} --restart`",
-                kind="ledger_lost",
-            )
-
-    async def _refuse_retyped(self, model: Model, columns: Sequence[Column]) -> None:
-        schema_id = self.progress(model).schema_id
-        before = await self._schemas.by_id(schema_id) if schema_id else None
-        if before is None:
-            return
-        if retyped := retyped_columns(columns_of(before), columns):
-            raise ConfigurationError(
-                f"model {model.name}: the type of {', '.join(retyped)} changed; Iterable fixes a "
-                "field's type for ever, so cast the column back in the SQL, or map a new field and "
-                f"run `hightide baseline {model.name} --restart`",
-                kind="column_type_changed",
-            )
 
 
 def _hash(change: Change) -> bytes | None:

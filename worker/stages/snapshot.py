@@ -15,7 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from connectors.errors import ConfigurationError, ConnectorError, RetryableError
+from connectors.errors import (
+    ConfigurationError,
+    ConnectorError,
+    RetryableError,
+    was_refused,
+)
 from connectors.ports import KnownRow, SeenRow, Snapshots, Source
 from connectors.records import Change, Column, Model, Page, Position, SnapshotCounts, Survey, Window
 from worker.clock import Clock
@@ -122,15 +127,14 @@ class SnapshotStage(Generic[P]):
         model, name = self._model, self._model.name
         columns = await self._source.describe(model)
         prepared = await self._publish.prepare(model, self._topic, columns, None)
-        clock_ns = await self._source.clock_ns()
         survey = await self._source.survey(Window(model, columns, None, None, 0))
         self._meter.surveyed(name, survey)
         await asyncio.to_thread(self._snapshots.begin, name)
         try:
-            last = await self._read_all(prepared, columns, survey.rows, clock_ns)
+            last = await self._read_all(prepared, columns, survey.rows)
             if last is None:
                 return "limit_reached"
-            await self._publish_difference(prepared, clock_ns)
+            await self._publish_difference(prepared, last.clock_ns)
             # Stopped on the way, the next start reads the model again.
             ended: Ended = "nothing" if self._clock.stopping() else "poll"
             kept = None if self._clock.stopping() or not self._policy.publish else token
@@ -140,12 +144,14 @@ class SnapshotStage(Generic[P]):
         return "complete"
 
     async def _read_all(
-        self, prepared: P, columns: tuple[Column, ...], left: int, clock_ns: int
+        self, prepared: P, columns: tuple[Column, ...], left: int
     ) -> Reservation | None:
         """Read every row; return the last statement's reservation, None at the MQR limit."""
         after: Position | None = None
         reread = 0
         while True:
+            # Each statement counts into the billing period in which it starts.
+            clock_ns = await self._source.clock_ns()
             wanted = min(left, self._policy.max_rows)
             reservation = await self._publish.reserve(prepared, clock_ns, wanted, least_rows(left))
             if reservation is None:
@@ -163,7 +169,6 @@ class SnapshotStage(Generic[P]):
                 return reservation
             if left <= 0 and not (left := await self._grown_by(columns, after)):
                 return reservation
-            clock_ns = await self._source.clock_ns()
 
     async def _grown_by(self, columns: tuple[Column, ...], after: Position | None) -> int:
         """Return how many rows lie beyond those that were counted at first.
@@ -191,7 +196,7 @@ class SnapshotStage(Generic[P]):
                 if reservation.rows_since_commit >= self._policy.commit_rows:
                     await self._publish.commit(reservation, None, None, "nothing")
         except ConnectorError as error:
-            refused = isinstance(error, ConfigurationError) and not reservation.rows_read
+            refused = was_refused(error) and not reservation.rows_read
             with contextlib.suppress(RetryableError, ConfigurationError):
                 ended: Ended = "statement" if refused else "nothing"
                 await self._publish.commit(reservation, None, None, ended)

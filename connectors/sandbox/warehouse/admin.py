@@ -27,6 +27,7 @@ class Admin:
     def __init__(self, engine: Engine, protocol: Protocol) -> None:
         self._engine = engine
         self._protocol = protocol
+        self._now = engine.clock.now
         # Without a seed each change draws other rows, the same ones in every run.
         self._seeds = itertools.count(DEFAULT_SEED)
 
@@ -36,12 +37,15 @@ class Admin:
             Route("/_sandbox/build", self.build, methods=["POST"]),
             Route("/_sandbox/trickle", self.trickle, methods=["POST"]),
             Route("/_sandbox/faults", self.faults, methods=["GET", "POST"]),
+            Route("/_sandbox/settings", self.settings, methods=["GET", "POST"]),
             Route("/_sandbox/stats", self.stats, methods=["GET"]),
         ]
 
     def seed_now(self, rows: int, seed_number: int) -> SeedReport:
         """Replace the table by `rows` new ones."""
-        return self._change(lambda cursor: seed(cursor, rows=rows, seed_number=seed_number))
+        return self._change(
+            lambda cursor: seed(cursor, rows=rows, seed_number=seed_number, now=self._now)
+        )
 
     async def seed(self, request: Request) -> Response:
         asked = await read_json(request)
@@ -53,7 +57,9 @@ class Admin:
         asked = await read_json(request)
         number = self._seed_of(asked.pop("seed", None))
         return await _answer(
-            lambda: self._change(lambda cursor: build(cursor, number, BuildShares(**asked)))
+            lambda: self._change(
+                lambda cursor: build(cursor, number, BuildShares(**asked), now=self._now)
+            )
         )
 
     async def trickle(self, request: Request) -> Response:
@@ -61,7 +67,7 @@ class Admin:
         number = self._seed_of(asked.get("seed"))
 
         def change(cursor: duckdb.DuckDBPyConnection) -> SeedReport:
-            return trickle(cursor, rows=int(asked["rows"]), seed_number=number)
+            return trickle(cursor, rows=int(asked["rows"]), seed_number=number, now=self._now)
 
         return await _answer(lambda: self._change(change))
 
@@ -83,6 +89,22 @@ class Admin:
             except ValueError as error:
                 return _refused(error)
         return JSONResponse(self._protocol.faults.left())
+
+    async def settings(self, request: Request) -> Response:
+        """Move the clock, or cut results that are still to come into other chunks."""
+        engine, protocol = self._engine, self._protocol
+        if request.method == "POST":
+            asked = await read_json(request)
+            try:
+                ahead = int(asked.pop("clock_ahead_seconds", engine.clock.ahead_seconds))
+                rows = int(asked.pop("chunk_rows", protocol.chunk_rows))
+                if asked or rows < 1:
+                    raise ValueError("there are clock_ahead_seconds, and chunk_rows above 0")
+            except (TypeError, ValueError) as error:
+                return _refused(error)
+            engine.clock.ahead_seconds, protocol.chunk_rows = ahead, rows
+        found = {"clock_ahead_seconds": engine.clock.ahead_seconds}
+        return JSONResponse(found | {"chunk_rows": protocol.chunk_rows})
 
     async def stats(self, _request: Request) -> Response:
         counts = dataclasses.asdict(self._engine.counts)

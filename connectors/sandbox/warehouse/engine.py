@@ -22,6 +22,7 @@ from connectors.sandbox.warehouse.change_tokens import (
     changed_table,
     full_name,
 )
+from connectors.sandbox.warehouse.clock import Clock
 from connectors.sandbox.warehouse.declared_types import DeclaredTypes
 from connectors.sandbox.warehouse.errors import StatementError, to_statement_error
 from connectors.sandbox.warehouse.fakesnow_cured import (
@@ -70,6 +71,7 @@ class Engine:
                 self.snow.duck_conn.execute(f"ATTACH '{file}' AS \"{file.stem}\"")
         self.tokens = ChangeTokens()
         self.counts = Counts()
+        self.clock = Clock()
         self._declared = DeclaredTypes()
         # DuckDB fails the second of two overlapping changes of one table; Snowflake makes it wait.
         self.write_lock = threading.Lock()
@@ -112,7 +114,7 @@ class Engine:
         describe_only: bool,
     ) -> Result:
         text = in_plain_terms(text)
-        text, tree = with_formatted_times(text, parse_single(text))
+        text, tree = self.clock.told(*with_formatted_times(text, parse_single(text)))
         cursor = session.connection.cursor()
         if describe_only and (columns := cursor._describe_only(text)) is not None:  # noqa: SLF001
             # The cursor now holds the description as a table; the client wants none.

@@ -1,4 +1,7 @@
-"""The switches tests turn to make the warehouse fail: counts run down, seconds are used once."""
+"""The switches tests turn to make the warehouse fail.
+
+Counts run down, seconds are used once; `cut_from_row` stays until it is turned off.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ Fault = Literal[
     "master_expired",  # that many renewals answer 390114: the client must log in again
     "stall",  # the next statement answers only after that many seconds
     "cut_result",  # that many chunk downloads end in the middle
+    "cut_from_row",  # every download of a chunk behind that many rows ends in the middle
 ]
 NAMES: tuple[Fault, ...] = get_args(Fault)
 
@@ -42,6 +46,12 @@ class FaultSwitches:
                 return False
             self._left[name] -= 1
             return True
+
+    def cuts_off(self, row: int) -> bool:
+        """Whether the download of the chunk that starts at a row shall end in the middle."""
+        with self._lock:
+            first = self._left["cut_from_row"]
+        return 0 < first <= row or self.strikes("cut_result")
 
     def take_stall_seconds(self) -> float:
         """How long the next statement shall wait; switched off by asking."""

@@ -116,7 +116,7 @@ def _chunks(result: Result, chunk_rows: int, address: str) -> list[dict[str, Any
         size = result.arrow_bytes(offset, chunk_rows)
         chunks.append(
             {
-                "url": f"{address}/{result.query_id}/{offset}",
+                "url": f"{address}/{result.query_id}/{offset}/{chunk_rows}",
                 "rowCount": min(chunk_rows, result.row_count - offset),
                 "uncompressedSize": size,
                 # A guess: chunks are compressed only when they are downloaded.

@@ -55,7 +55,7 @@ class Protocol:
             Route("/monitoring/queries//{query_id}", self.monitor, methods=get),
             Route("/monitoring/queries/{query_id}", self.monitor, methods=get),
             Route("/telemetry/send", self.telemetry, methods=post),
-            Route("/chunks/{query_id}/{offset:int}", self.chunk, methods=get),
+            Route("/chunks/{query_id}/{offset:int}/{rows:int}", self.chunk, methods=get),
         ]
 
     async def log_in(self, request: Request) -> Response:
@@ -179,10 +179,9 @@ class Protocol:
         result = self.results.get(request.path_params["query_id"])
         if result is None:
             return Response("this result is gone; newer ones took its place", 403)
-        content = await run_in_threadpool(
-            result.gzipped_arrow, request.path_params["offset"], self.chunk_rows
-        )
-        answer = CutResponse if self.faults.strikes("cut_result") else Response
+        offset, rows = request.path_params["offset"], request.path_params["rows"]
+        content = await run_in_threadpool(result.gzipped_arrow, offset, rows)
+        answer = CutResponse if self.faults.cuts_off(offset) else Response
         return answer(content, headers={"content-encoding": "gzip"})
 
 

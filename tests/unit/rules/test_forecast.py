@@ -46,7 +46,7 @@ def test_the_first_day_foretells_nothing() -> None:
     """A million read at the start is no pace; nor is it when the start was in mid-period."""
     found = forecast({date(2026, 11, 20): 500}, 500, PERIOD, POLICY, at(21, 12))
 
-    assert (0.0, 500) == (found.per_day, found.at_end)
+    assert (None, 500) == (found.per_day, found.at_end)
 
 
 def test_the_day_on_which_the_limit_is_met() -> None:

@@ -147,8 +147,6 @@ def test_an_orphan_reservation_stays_until_its_own_model_lets_go() -> None:
     )
 
     assert 50 == state.reserved_by_others(PERIOD, "teams")
-    assert 0 == state.reserved_by_others(PERIOD, "teams", frozenset({"teams", "regions"}))
-    assert 50 == state.reserved_by_others(PERIOD, "teams", frozenset({"teams", "people"}))
     state.apply(LedgerRecord(3, entry(epoch=2, poller="B", model="people")))
     assert (0, 9) == (
         state.reserved_by_others(PERIOD, "teams"),

@@ -65,6 +65,20 @@ def test_a_backlog_uses_98_percent_of_the_rate() -> None:
     assert passed >= 0.98 * 4.5 * 300
 
 
+def test_processes_that_share_the_rate_stay_within_it_together() -> None:
+    """With a half, a quarter and a quarter of the partitions: 450 calls in 100 s, as one would."""
+    passed = 0
+    for share in (0.5, 0.25, 0.25):
+        limit, now = RateLimit(DEFAULT, 0.0), 0.0
+        limit.owns(share)
+        while now < 100.0:
+            wait = limit.ask(now)
+            passed += wait == 0.0
+            now += wait
+
+    assert 450 <= passed <= 453
+
+
 def test_idle_time_is_not_saved_up() -> None:
     """After an hour of nothing two calls are as far apart as ever."""
     limit = RateLimit(DEFAULT, 0.0)

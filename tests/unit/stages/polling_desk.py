@@ -23,6 +23,7 @@ from worker.rules.mqr import MqrPolicy
 from worker.rules.schedule import Every
 from worker.rules.window import WindowPolicy
 from worker.stages.account import AccountPolicy, AccountStage
+from worker.stages.admit import AdmitStage
 from worker.stages.catch_up import CatchUpStage
 from worker.stages.compare import CompareStage
 from worker.stages.follow import FollowStage
@@ -66,6 +67,7 @@ class Process:
             self.account,
             FakeProducer(outside),
             CatchUpStage(FakeModelLog(outside), index, schemas, meter=self.meter),
+            AdmitStage(self.account, index, schemas),
             CompareStage(index, self.snapshots),
             index,
             schemas,

@@ -140,7 +140,7 @@ async def test_all_rows_of_a_crashed_query_gone_are_all_charged(
 
 async def test_a_query_that_was_refused_returned_nothing(outside: Outside, tmp_path: Path) -> None:
     """A statement that does not compile holds nothing back and is charged for nothing."""
-    wrong = ConfigurationError("no such column", kind="statement")
+    wrong = ConfigurationError("no such column", kind="snowflake_statement")
     made, _ = await broken(outside, tmp_path, wrong, pages=0)
     made.close()
 

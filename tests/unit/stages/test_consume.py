@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 from connectors.errors import RetryableError
-from connectors.ports import Messages, Revoked
+from connectors.ports import Assigned, Messages, Revoked
 from connectors.records import Delivered, Item, Outcome
 from tests.fakes import P0, P1, message, turns, versions
 from tests.unit.stages.desk import Desk
+from worker.rules.rate_limit import RatePolicy
 from worker.stages.consume import ConsumePolicy
 
 DOWN = RetryableError("down", kind="kafka")
@@ -57,6 +58,19 @@ async def test_a_gap_in_the_offsets_is_no_gap_in_the_commit() -> None:
         await desk.round()
 
     assert {P0: 10} == desk.committed
+
+
+async def test_a_process_sends_at_the_share_of_the_partitions_it_has() -> None:
+    """Two of eight, then one: a quarter of the rate, then an eighth; others have the rest."""
+    desk = Desk(consume=policy(), rate=RatePolicy(8.0, share=1.0))
+    async with desk.running():
+        desk.consumer.tick(Assigned({P0: 0, P1: 0}, {P0: 0, P1: 0}, topic_partitions=8))
+        await turns()
+        assert 2.0 == desk.meter.rates[-1]
+        desk.consumer.tick(REVOKED)
+        await turns()
+
+    assert 1.0 == desk.meter.rates[-1]
 
 
 async def test_a_failed_commit_is_made_up_for() -> None:

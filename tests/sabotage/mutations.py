@@ -1,0 +1,11 @@
+"""Every mutation there is, in the order of a change's way."""
+
+from __future__ import annotations
+
+from tests.sabotage.counting import COUNTING
+from tests.sabotage.delivering import DELIVERING
+from tests.sabotage.publishing import PUBLISHING
+from tests.sabotage.reading import READING
+from tests.sabotage.snapshots import SNAPSHOTS
+
+MUTATIONS = (*READING, *COUNTING, *PUBLISHING, *SNAPSHOTS, *DELIVERING)
