@@ -30,9 +30,11 @@ async def test_an_installation_in_order(installation: Installation) -> None:
         finding.what for finding in findings
     ]
     said = [finding.sentence for finding in findings]
-    assert "iterable users (update), every 86400 s" in said[0]
+    assert "iterable users (update), every 24h" in said[0]
     assert "topics missing, they are created at start" in said[2]
-    assert re.fullmatch(r"19 columns, \d+ rows; every row can be read", said[3])
+    assert re.fullmatch(
+        r"19 columns, \d+ rows, read by LAST_CHANGED, a timestamp; every row can be read", said[3]
+    )
     assert said[4] == "reachable, key accepted; up to 4.5 calls a second of 1,000 rows"
     async with closed_after(parts.admin()) as admin:
         assert not {topic.name for topic in parts.topics()} & await admin.topics()

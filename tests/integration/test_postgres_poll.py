@@ -82,7 +82,10 @@ async def test_an_installation_on_postgres_is_in_order(
 
     assert [] == [finding.what for finding in findings if not finding.ok]
     [model] = [finding for finding in findings if finding.what == f"model {MODEL}"]
-    assert "7 columns, 2,600 rows; every row can be read" == model.sentence
+    assert (
+        "7 columns, 2,600 rows, read by changed_at, a timestamp; every row can be read"
+        == model.sentence
+    )
 
 
 async def test_what_is_wrong_with_a_postgres_model_is_found(
