@@ -3,16 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check bench kafka docs lock clean
+.PHONY: help demo test check sabotage bench kafka docs lock clean
 
 help:
-	@echo "make demo    see it work, in about a minute (DEMO_ARGS='--contacts 50000 --days 3')"
-	@echo "make test    every test, on a real broker (TEST_ARGS='-k offsets')"
-	@echo "make check   format, lint, types, layers, generated docs"
-	@echo "make bench   CPU per million rows, delivered rate (BENCH_ARGS=--json)"
-	@echo "make kafka   a broker of your own on a free port, until Ctrl-C"
-	@echo "make docs    write the generated pages of docs/"
-	@echo "make lock    resolve the dependencies anew"
+	@echo "make demo      see it work, in about a minute (DEMO_ARGS='--contacts 50000 --days 3')"
+	@echo "make test      every test, on a real broker (TEST_ARGS='-k offsets')"
+	@echo "make check     format, lint, types, layers, generated docs"
+	@echo "make sabotage  does a test notice each broken promise? (SABOTAGE_ARGS='--only overlap')"
+	@echo "make bench     CPU per million rows, delivered rate (BENCH_ARGS=--json)"
+	@echo "make kafka     a broker of your own on a free port, until Ctrl-C"
+	@echo "make docs      write the generated pages of docs/"
+	@echo "make lock      resolve the dependencies anew"
 
 demo: $(VENV)/sandbox.stamp
 	$(BIN)/hightide demo $(DEMO_ARGS)
@@ -26,6 +27,9 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m worker.operate.docs --check
+
+sabotage: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.sabotage $(SABOTAGE_ARGS)
 
 bench: $(VENV)/sandbox.stamp
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -105,7 +105,6 @@ def rows_since(system: System, moment: datetime) -> int:
 
 def test_a_new_period_counts_from_0_and_only_what_is_read_again(system: System) -> None:
     """A restart on the first reads the overlap below the watermark: it counts, nothing is sent."""
-    assert 0 == poll_once(system)
     system.post("warehouse", "trickle", {"rows": CHANGED, "seed": 1})
     assert 0 == poll_once(system)
     assert (ROWS, 0) == (counted(system, 0), counted(system, 1))
@@ -142,7 +141,7 @@ def test_a_poller_that_runs_on_begins_the_new_period_by_itself(system: System) -
 def test_the_limit_holds_in_each_period(system: System) -> None:
     """700 of 2,000 rows a month: met twice to the row, and the third month has the last 600."""
     configure(system, LIMIT, overlap="0s")
-    assert LIMIT_REACHED == poll_once(system) == poll_once(system)
+    assert LIMIT_REACHED == poll_once(system)
     assert (LIMIT, 0) == (counted(system, 0), counted(system, 1))
 
     set_clock(system, midnight(1) + HOUR)

@@ -1,7 +1,7 @@
 """The table is rebuilt with other columns, on a real broker: what flows on and what stops.
 
-Between two polls every row is flagged by the rebuild, so every row is read again; what is published
-is a matter of its content alone. Old and new records lie side by side in one topic.
+All rows lie within the overlap, so each poll reads every one again: what is published is a matter
+of its content alone. Old and new records lie side by side in one topic.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import json
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -30,15 +30,17 @@ pytestmark = [pytest.mark.kafka, pytest.mark.warehouse]
 
 ROWS = 12
 USER = "GITLAB_DOTCOM_USER_ID"
-DRIFTING = """*, 7::NUMBER(10,0) AS SCORE, 'short'::VARCHAR(20) AS CODE,
-    1.25::NUMBER(10,2) AS PRICE"""
+# Users of this test's own, and columns that will drift.
+FIRST_BUILD = f"""* EXCLUDE ({USER}), {USER} + 700000000 AS {USER}, 7::NUMBER(10,0) AS SCORE,
+    'short'::VARCHAR(20) AS CODE, 1.25::NUMBER(10,2) AS PRICE, NULL::VARCHAR AS PLAN"""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """A record of the topic, read with the schema that its own frame names."""
 
-    place: tuple[int, int]
+    partition: int
+    offset: int
     key: str
     schema: str
     body: bytes
@@ -50,114 +52,100 @@ class Table:
     """The people, in a table that is built anew with other columns."""
 
     people: People
+    poller: Worker
     keys: list[str]
+    records: list[Read] = field(default_factory=list)
 
     def rebuild(self, columns: str) -> None:
-        """Replace the table by a SELECT from itself; every row is flagged."""
+        """Replace the table by a SELECT from itself."""
         table = self.people.table
         self.people.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {columns} FROM {table}")
-        self.people.touch("TRUE")
 
     def set(self, column: str, value: object, *keys: str) -> None:
-        """Write a value into rows; they are flagged as all others are."""
-        chosen = ", ".join("?" * len(keys))
-        update = f"UPDATE {self.people.table} SET {column} = ? WHERE {KEY} IN ({chosen})"
+        """Write a value into rows."""
+        chosen = ", ".join(["%s"] * len(keys))
+        update = f"UPDATE {self.people.table} SET {column} = %s WHERE {KEY} IN ({chosen})"
         self.people.execute(update, value, *keys)
 
     async def poll(self) -> list[Read]:
-        """Poll in a new worker; return the records that it added."""
-        before = {read.place for read in await self.read()}
+        """Poll once more; return the records that this added."""
+        assert self.poller.poll is not None
+        await self.poller.poll.polls[MODEL].poll_once()
+        return await self.added()
+
+    async def poll_anew(self) -> list[Read]:
+        """Poll in a new worker, with what was configured since; return what it added."""
         await self.people.poll()
-        return [read for read in await self.read() if read.place not in before]
+        return await self.added()
 
-    async def read(self) -> list[Read]:
-        """Read the whole topic without any code of the worker but for where schemas are."""
-        records, schemas = self.people.topic(), dict[int, str]()
+    async def added(self) -> list[Read]:
+        """Return what came into the topic since this was asked last, read without the worker.
+
+        All it is asked for is the schema that the frame of a record names.
+        """
+        found = self.people.topic()
+        places = {(read.partition, read.offset) for read in self.records}
+        new = [record for record in found if (record.partition, record.offset) not in places]
+        schemas = dict[int, str]()
         async with closed_after(self.people.parts().schemas()) as known:
-            for number in {int.from_bytes(record.value[1:5]) for record in records}:
+            for number in {int.from_bytes(record.value[1:5]) for record in new}:
                 schemas[number] = await known.by_id(number) or ""
-        return [_read(record, schemas[int.from_bytes(record.value[1:5])]) for record in records]
+        reads = [_read(record, schemas[int.from_bytes(record.value[1:5])]) for record in new]
+        self.records += reads
+        return sorted(reads, key=lambda read: read.key)
 
-    async def newest(self, *columns: str) -> dict[str, list[object]]:
-        """What the topic says of each key, in columns that its newest record may lack."""
-        found = sorted(await self.read(), key=lambda read: read.place)
+    def newest(self, *columns: str) -> dict[str, list[object]]:
+        """What the topic says of each key, as far as it was read; `absent` is no such field."""
+        found = sorted(self.records, key=lambda read: read.offset)
         return {read.key: [read.row.get(column, "absent") for column in columns] for read in found}
 
-    def column(self, name: str) -> dict[str, list[object]]:
+    def column(self, name: str) -> dict[str, object]:
         """What the table says of each key."""
-        found = self.people.execute(f"SELECT {KEY}, {name} FROM {self.people.table}")
-        return {str(key): [value] for key, value in found}
+        return dict(self.people.execute(f"SELECT {KEY}, {name} FROM {self.people.table}"))
 
 
 @pytest.fixture
-async def table(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Table:
-    """Twelve rows of users of this test's own, polled once."""
+async def table(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Table]:
+    """Twelve rows, polled once; three of the columns that will drift are mapped."""
     monkeypatch.setenv("HIGHTIDE_PROBE_SECONDS", "0.1")
-    people = People(installation, ROWS, [_map(driftScore="SCORE", driftCode="CODE")])
-    people.execute(f"UPDATE {people.table} SET {USER} = {USER} + 700000000")
-    made = Table(people, people.keys())
-    made.rebuild(DRIFTING)
-    await people.poll()
-    assert ROWS == len(await made.read())
-    return made
+    mapped = _map(driftScore="SCORE", driftCode="CODE", driftPlan="PLAN")
+    people = People(installation, ROWS, [mapped, _often])
+    poller = people.worker(poll=True)
+    await poller.open()
+    made = Table(people, poller, people.keys())
+    made.rebuild(FIRST_BUILD)
+    assert ROWS == len(await made.poll())
+    yield made
+    await poller._close()
 
 
-async def test_an_added_column_flows_with_the_rows_it_is_filled_in(table: Table) -> None:
-    """Empty it changes no row; then the filled ones come, beside the old records of the others."""
+async def test_columns_come_change_their_name_and_go(table: Table) -> None:
+    """Only rows in which such a column holds something are published; records lie side by side."""
     table.rebuild("*, NULL::VARCHAR(20) AS TIER")
-    assert [] == await table.poll()
+    assert [] == await table.poll(), "an empty column changes no row"
 
     filled = table.keys[:3]
     table.set("TIER", "gold", *filled)
     added = await table.poll()
-    assert filled == sorted(read.key for read in added)
-    assert {"gold"} == {read.row["TIER"] for read in added}
-    newest = await table.newest("TIER")
-    assert {key: ["gold"] if key in filled else ["absent"] for key in table.keys} == newest
-
-
-async def test_a_renamed_column_is_one_removed_and_one_added(table: Table) -> None:
-    """Only rows in which it held something change: for the rest there is nothing to say."""
-    table.rebuild("*, NULL::VARCHAR(20) AS TIER")
-    table.set("TIER", "gold", *table.keys[:3])
-    await table.poll()
+    assert [(key, "gold") for key in filled] == [(read.key, read.row["TIER"]) for read in added]
+    assert {key: ["gold" if key in filled else "absent"] for key in table.keys} == table.newest(
+        "TIER"
+    )
 
     table.rebuild("* EXCLUDE (TIER), TIER AS GRADE")
     renamed = await table.poll()
-    assert table.keys[:3] == sorted(read.key for read in renamed)
-    assert {("gold", False)} == {(read.row["GRADE"], "TIER" in read.row) for read in renamed}
+    assert [(key, "gold") for key in filled] == [(read.key, read.row["GRADE"]) for read in renamed]
+    assert not any("TIER" in read.row for read in renamed)
 
     table.rebuild("* EXCLUDE (GRADE)")
     removed = await table.poll()
-    assert table.keys[:3] == sorted(read.key for read in removed)
+    assert filled == [read.key for read in removed]
     assert not any({"TIER", "GRADE"} & read.row.keys() for read in removed)
 
-
-async def test_a_wider_column_changes_no_row_and_takes_larger_values(table: Table) -> None:
-    """NUMBER(10,0) → NUMBER(38,0), VARCHAR(20) → VARCHAR: the numbers of both are read exactly."""
-    table.rebuild("* EXCLUDE (SCORE, CODE), SCORE::NUMBER(38,0) AS SCORE, CODE::VARCHAR AS CODE")
-    assert [] == await table.poll()
-
-    larger, longer = 12345678901234567890123, "l" * 60
-    table.set("SCORE", larger, table.keys[0])
-    table.set("CODE", longer, table.keys[1])
-    assert table.keys[:2] == sorted(read.key for read in await table.poll())
-    newest = await table.newest("SCORE", "CODE")
-    assert [Decimal(larger), "short"] == newest.pop(table.keys[0])
-    assert [Decimal(7), longer] == newest.pop(table.keys[1])
-    assert {key: [Decimal(7), "short"] for key in table.keys[2:]} == newest
-
-
-async def test_old_records_are_read_by_a_newer_schema_and_new_ones_by_an_older(
-    table: Table,
-) -> None:
-    """A reader that knows one schema takes both: what the other lacks is null or passed over."""
-    table.rebuild("* EXCLUDE (PRICE), 'gold'::VARCHAR AS TIER")
-    new = await table.poll()
-    old = [read for read in await table.read() if read not in new]
-    assert ROWS == len(new) == len(old)
-
-    for written, known, lacks in ((old[0], new[0], "TIER"), (new[0], old[0], "PRICE")):
+    # A reader that knows one schema takes the other's records too.
+    for written, known, lacks in ((removed[0], added[0], "TIER"), (added[0], renamed[0], "GRADE")):
         row = fastavro.schemaless_reader(
             io.BytesIO(written.body), json.loads(written.schema), json.loads(known.schema)
         )
@@ -165,96 +153,102 @@ async def test_old_records_are_read_by_a_newer_schema_and_new_ones_by_an_older(
         assert (None, written.key) == (row[lacks], row[KEY])
 
 
-@pytest.mark.parametrize(
-    ("drifted", "healed", "sentence"),
-    [
-        pytest.param(
-            "* EXCLUDE (SCORE), SCORE::VARCHAR AS SCORE",
-            "* EXCLUDE (SCORE), SCORE::NUMBER(10,0) AS SCORE",
+async def test_a_wider_column_changes_no_row_and_takes_larger_values(table: Table) -> None:
+    """NUMBER(10,0) → NUMBER(38,0), VARCHAR(20) → VARCHAR: values of both are read exactly."""
+    table.rebuild("* EXCLUDE (SCORE, CODE), SCORE::NUMBER(38,0) AS SCORE, CODE::VARCHAR AS CODE")
+    assert [] == await table.poll()
+
+    larger, longer = 12_345_678_901_234, "l" * 60
+    table.set("SCORE", larger, table.keys[0])
+    table.set("CODE", longer, table.keys[1])
+    assert table.keys[:2] == [read.key for read in await table.poll()]
+    newest = table.newest("SCORE", "CODE")
+    assert [Decimal(larger), "short"] == newest.pop(table.keys[0])
+    assert [Decimal(7), longer] == newest.pop(table.keys[1])
+    assert {key: [Decimal(7), "short"] for key in table.keys[2:]} == newest
+
+
+STOPS = [  # what a build does, the kind and the sentence of the stop, how the next build heals it
+    (
+        "* EXCLUDE (SCORE), SCORE::VARCHAR AS SCORE",
+        (
+            "column_type_changed",
             "the type of SCORE changed; Iterable fixes a field's type for ever",
-            id="a number becomes text",
         ),
-        pytest.param(
-            "* EXCLUDE (PRICE), PRICE::NUMBER(10,3) AS PRICE",
-            "* EXCLUDE (PRICE), PRICE::NUMBER(12,2) AS PRICE",
+        "* EXCLUDE (SCORE), SCORE::NUMBER(10,0) AS SCORE",
+    ),
+    (
+        "* EXCLUDE (PRICE), PRICE::NUMBER(10,3) AS PRICE",  # no sync maps it
+        (
+            "column_type_changed",
             "the type of PRICE changed; Iterable fixes a field's type for ever",
-            id="a number gets another scale, also where no sync maps it",
         ),
-        pytest.param(
-            "* EXCLUDE (CODE)",
-            "*, 'short'::VARCHAR(20) AS CODE",
-            "has no column CODE; it has ",
-            id="a mapped column is removed",
-        ),
-    ],
-)
-async def test_a_model_stops_and_goes_on_by_itself_once_the_column_is_back(
-    table: Table, drifted: str, healed: str, sentence: str
-) -> None:
+        "* EXCLUDE (PRICE), PRICE::NUMBER(12,2) AS PRICE",
+    ),
+    (
+        "* EXCLUDE (CODE)",
+        ("unknown_column", "has no column CODE; it has "),
+        "*, 'short'::VARCHAR(20) AS CODE",
+    ),
+]
+
+
+async def test_a_model_stops_and_goes_on_by_itself_once_the_column_is_back(table: Table) -> None:
     """The state names model and column, nothing is published; then what changed meanwhile is."""
-    table.rebuild(drifted)
-    table.set("COUNTRY", "Atlantis", *table.keys[:2])
-    async with _running(table.people) as worker:
-        await _until(worker, lambda: _stops(worker) >= 3)
-        state = worker.meter.models[MODEL]
-        assert "stopped" == state.name
-        assert f"model {MODEL}" in state.reason
-        assert sentence in state.reason
-        assert sample(worker, "hightide_model_state", model=MODEL, state="stopped") == 1
-        assert sample(worker, "hightide_mqr_reserved_records") == 0
-        assert ROWS == len(table.people.topic())
+    async with _running(table.poller) as worker:
+        for number, (drifted, (kind, sentence), healed) in enumerate(STOPS):
+            table.rebuild(drifted)
+            table.set("COUNTRY", f"Atlantis {number}", *table.keys[:2])
+            await _stopped(worker, kind)
+            assert f"model {MODEL}" in worker.meter.models[MODEL].reason
+            assert sentence in worker.meter.models[MODEL].reason
+            assert [] == await table.added()
 
-        table.rebuild(healed)
-        await _until(worker, lambda: sample(worker, "hightide_polls_total", result="complete") > 0)
-        assert "running" == worker.meter.models[MODEL].name
-
-    assert ROWS + 2 == len(await table.read())
-    assert table.column("COUNTRY") == await table.newest("COUNTRY")
-
-
-async def test_a_removed_column_that_is_no_longer_mapped_stops_nothing(table: Table) -> None:
-    """New records come without it; the sync that gave it up delivers both."""
-    table.rebuild("* EXCLUDE (CODE)")
-    table.people.changes.append(_unmap("driftCode"))
-
-    records = await table.poll()
-    assert table.keys == sorted(read.key for read in records)
-    assert not any("CODE" in read.row for read in records)
-    worker = await table.people.deliver()
-    assert 2 * ROWS == sample(worker, "hightide_consumed_rows_total", sync=SYNC)
-    assert [] == table.people.letters(SYNC) + table.people.letters(OTHER_SYNC)
+            table.rebuild(healed)
+            await _until(worker, lambda: worker.meter.models[MODEL].name == "running")
+            assert table.keys[:2] == [read.key for read in await table.added()]
+    newest = table.newest("COUNTRY")
+    assert {key: [value] for key, value in table.column("COUNTRY").items()} == newest
 
 
 async def test_another_type_is_accepted_on_command(table: Table) -> None:
     """After `baseline --restart` all rows come with it, beside the numbers of before."""
-    table.rebuild("* EXCLUDE (PRICE), PRICE::VARCHAR AS PRICE")
+    table.rebuild("* EXCLUDE (SCORE), SCORE::VARCHAR AS SCORE")
     await baseline(table.people.parts(), MODEL, "restart")
 
-    assert ["1.25"] * ROWS == [read.row["PRICE"] for read in await table.poll()]
-    prices = [read.row["PRICE"] for read in await table.read()]
-    assert ROWS == prices.count(Decimal("1.25")) == prices.count("1.25")
+    assert ["7"] * ROWS == [read.row["SCORE"] for read in await table.poll_anew()]
+    scores = [read.row["SCORE"] for read in table.records]
+    assert ROWS == scores.count(Decimal(7)) == scores.count("7")
 
 
 async def test_a_sync_delivers_records_of_before_and_after(table: Table) -> None:
-    """A field is left alone by old records, set by new ones, and cleared where they say NULL."""
-    users = {key: str(user) for key, [user] in table.column(USER).items()}
-    _plant(table.people.installation, users.values(), {"driftTier": "planted"})
-    table.rebuild("*, NULL::VARCHAR AS TIER")
-    table.people.changes.append(_map(driftTier="TIER"))
+    """A field is left alone by old records, set by new ones, and cleared where they say NULL.
+
+    A removed column that the syncs gave up stops nothing; its field stays as it was.
+    """
+    users = {key: str(user) for key, user in table.column(USER).items()}
+    planted = {"driftTier": "planted", "driftPlan": "planted"}
+    _plant(table.people.installation, users.values(), planted)
+    table.rebuild("* EXCLUDE (PLAN), NULL::VARCHAR AS TIER")
+    table.people.changes += [_map(driftTier="TIER"), _unmap("driftPlan")]
     filled, emptied = table.keys[:3], table.keys[3]
     table.set("TIER", "gold", *filled)
-    table.set("CODE", "fresh", *filled, emptied)
-    assert 4 == len(await table.poll())
+    table.set("SCORE", 8, *filled, emptied)
+    assert [*filled, emptied] == [read.key for read in await table.poll_anew()]
 
     worker = await table.people.deliver()
 
     assert ROWS + 4 == sample(worker, "hightide_consumed_rows_total", sync=SYNC)
-    assert sample(worker, "hightide_rows_total", sync=SYNC, outcome="rejected") == 0
+    assert [] == table.people.letters(SYNC) + table.people.letters(OTHER_SYNC)
     profiles = _profiles(table.people.installation)
     found = {key: _drifted(profiles[user]) for key, user in users.items()}
-    assert dict.fromkeys(filled, (7, "fresh", "gold")) == {key: found.pop(key) for key in filled}
-    assert (7, "fresh", None) == found.pop(emptied)
-    assert dict.fromkeys(table.keys[4:], (7, "short", "planted")) == found
+    assert {(8, "gold", "planted")} == {found.pop(key) for key in filled}
+    assert (8, None, "planted") == found.pop(emptied)
+    assert {(7, "planted", "planted")} == set(found.values())
+
+
+def _often(config: dict[str, Any]) -> None:
+    config["syncs"][SYNC]["every"] = "0.1s"
 
 
 def _map(**fields: str) -> Change:
@@ -275,21 +269,18 @@ def _read(record: Any, schema: str) -> Read:
     body = io.BytesIO(record.value[5:])
     row = fastavro.schemaless_reader(body, json.loads(schema), None)
     assert b"" == body.read(), "the record is longer than its schema"
-    return Read(
-        (record.partition, record.offset), record.key.decode(), schema, body.getvalue(), row
-    )
+    key = record.key.decode()
+    return Read(record.partition, record.offset, key, schema, body.getvalue(), row)
 
 
 @contextlib.asynccontextmanager
-async def _running(people: People) -> AsyncIterator[Worker]:
-    """A poller on its schedule, stopped and closed at the end of the context."""
-    worker = people.worker(poll=True)
-    await worker.open()
-    running = asyncio.create_task(worker.run())
+async def _running(poller: Worker) -> AsyncIterator[Worker]:
+    """The poller on its schedule, stopped and closed at the end of the context."""
+    running = asyncio.create_task(poller.run())
     try:
-        yield worker
+        yield poller
     finally:
-        worker.stop.set()
+        poller.stop.set()
         await running
 
 
@@ -299,8 +290,15 @@ async def _until(worker: Worker, condition: Callable[[], bool]) -> None:
             await worker.clock.sleep(0.02)
 
 
-def _stops(worker: Worker) -> float:
-    return sample(worker, "hightide_errors_total", stage="poll")
+async def _stopped(worker: Worker, kind: str) -> None:
+    """Wait until the model has stopped for a reason, and looked again whether it is gone."""
+
+    def stops() -> float:
+        return sample(worker, "hightide_errors_total", stage="poll", kind=kind)
+
+    wanted = stops() + 2
+    await _until(worker, lambda: stops() >= wanted)
+    assert "stopped" == worker.meter.models[MODEL].name
 
 
 def _plant(installation: Installation, users: Iterable[str], fields: dict[str, str]) -> None:
@@ -319,4 +317,4 @@ def _profiles(installation: Installation) -> dict[str, dict[str, Any]]:
 
 
 def _drifted(fields: dict[str, Any]) -> tuple[object, object, object]:
-    return fields.get("driftScore"), fields.get("driftCode"), fields.get("driftTier")
+    return fields.get("driftScore"), fields.get("driftTier"), fields.get("driftPlan")

@@ -1,4 +1,4 @@
-"""The ledger: MQR is never counted short, and one poller alone has the word."""
+"""MQR: no record is queried beyond the limit, and none is counted short."""
 
 from __future__ import annotations
 
@@ -60,8 +60,7 @@ COUNTING = (
         old="reserved = max(limit, held)",
         new="reserved = limit",
         tests=(
-            "tests/unit/stages/test_broken_queries.py::test_rows_of_a_broken_query_are_held_and_let_go_once_read",
-            "tests/unit/stages/test_broken_queries.py::test_old_rows_of_the_overlap_do_not_stand_for_those_that_are_held",
+            "tests/unit/stages/test_broken_queries.py::test_all_rows_of_a_crashed_query_gone_are_all_charged",
         ),
     ),
     Mutation(
@@ -128,109 +127,21 @@ COUNTING = (
         ),
     ),
     Mutation(
-        name="fenced",
-        promise="A poller that was replaced notices it and ends.",
-        file=_LEDGER,
-        old="return self.epoch > epoch or (self.epoch == epoch and self.poller != poller)",
-        new="return self.epoch < 0 and epoch < 0 and not poller",
-        tests=(
-            "tests/unit/stages/test_account.py::test_of_two_pollers_the_second_in_the_log_is_fenced",
-        ),
-    ),
-    Mutation(
-        name="void_entries",
-        promise="What a replaced poller still writes into the ledger is void.",
-        file=_LEDGER,
-        old="return entry.epoch > self.epoch",
-        new="return True",
-        tests=(
-            "tests/unit/rules/test_ledger.py::test_a_higher_epoch_makes_what_the_older_writes_later_void",
-        ),
-    ),
-    Mutation(
-        name="same_epoch",
-        promise="Of two pollers that took the same epoch, the first to write owns the ledger.",
-        file=_LEDGER,
-        old="return entry.poller == self.poller",
-        new="return True",
-        tests=(
-            "tests/unit/rules/test_ledger.py::test_of_two_pollers_with_one_epoch_the_first_in_the_log_owns_it",
-        ),
-    ),
-    Mutation(
-        name="read_back",
-        promise="An entry counts once it is read back and nobody took over before it.",
+        name="carry_over",
+        promise="A new start day of the period gives no records anew.",
         file=_ACCOUNT,
-        old="        await self._follow()\n        self._refuse_fenced()\n\n    def _refuse_fenced",
-        new="        await self._follow()\n\n    def _refuse_fenced",
+        old="if period not in self._state.opened:",
+        new="if not period:",
         tests=(
-            "tests/unit/stages/test_account.py::test_of_two_pollers_the_second_in_the_log_is_fenced",
+            "tests/unit/stages/test_period_changes.py::test_a_new_start_day_gives_no_new_records",
         ),
     ),
     Mutation(
-        name="lost_ack",
-        promise="An entry whose ack was lost is counted before the next one is decided.",
+        name="keys_per_entry",
+        promise="More new keys than a record holds are counted in several.",
         file=_ACCOUNT,
-        old="            await self._follow()\n            period = period_of(",
-        new="            period = period_of(",
-        tests=(
-            "tests/unit/stages/test_review_account.py::test_a_commit_whose_ack_was_lost_counts_before_the_next_query",
-        ),
-    ),
-    Mutation(
-        name="void_keys",
-        promise="Keys of a void entry are not taken for counted.",
-        file=_ACCOUNT,
-        old='if self._state.counts(record) and record.entry.kind == "commit":',
-        new='if record.entry.kind == "commit":',
-        tests=("tests/unit/stages/test_account.py::test_a_fenced_commit_counts_for_nobody",),
-    ),
-    Mutation(
-        name="still_ours",
-        promise="A poller that slept through its replacement writes nothing into the topic.",
-        file=_PUBLISH,
-        old="        await self._account.still_ours()\n",
-        new="",
-        tests=(
-            "tests/unit/stages/test_review_takeover.py::test_an_overtaken_poller_sends_nothing_of_the_page_it_holds",
-        ),
-    ),
-    Mutation(
-        name="outrank",
-        promise="A poller whose ledger was lost writes above every epoch that the topic holds.",
-        file=_PUBLISH,
-        old="await self._account.outrank((await",
-        new="list((await",
-        tests=(
-            "tests/unit/stages/test_outrank.py::test_after_a_lost_ledger_epochs_go_on_above_the_topics",
-        ),
-    ),
-    Mutation(
-        name="lost_ledger",
-        promise="Without its ledger a model is not counted from 0 again.",
-        file="worker/stages/admit.py",
-        old="if not self._account.knows(model):",
-        new="if not model.name:",
-        tests=(
-            "tests/unit/stages/test_admit.py::test_a_lost_ledger_is_said_and_nothing_is_queried",
-        ),
-    ),
-    Mutation(
-        name="lost_topic",
-        promise="A topic that was deleted is not taken for one that holds all rows.",
-        file="worker/stages/admit.py",
-        old="if self._account.progress(model).watermark is not None:",
-        new="if not model.name:",
-        tests=(
-            "tests/unit/stages/test_admit.py::test_a_lost_topic_is_said_and_nothing_is_queried",
-        ),
-    ),
-    Mutation(
-        name="fingerprint",
-        promise="A model whose SQL changed is not read on from the old one's watermark.",
-        file=_ACCOUNT,
-        old='if progress.fingerprint not in {"", sql_fingerprint(model)}:',
-        new='if progress.fingerprint in {" "}:',
-        tests=("tests/unit/stages/test_poll.py::test_another_statement_is_another_model",),
+        old="first, rest = new[:MAX_NEW_KEYS], new[MAX_NEW_KEYS:]",
+        new="first, rest = new, new[:0]",
+        tests=("tests/unit/stages/test_admit.py::test_more_new_keys_than_a_record_holds",),
     ),
 )

@@ -40,7 +40,7 @@ PUBLISHING = (
         old="{p: r.stop for p, r in offsets.items() if r.start == known.get(p, 0)}",
         new="{p: r.stop for p, r in offsets.items() if r.start >= 0 or known}",
         tests=(
-            "tests/unit/stages/test_publish_crashes.py::test_the_topic_is_read_only_for_what_others_wrote",
+            "tests/unit/stages/test_publish_crashes.py::test_what_others_wrote_while_we_polled_is_read_by_the_next_poll",
         ),
     ),
     Mutation(
@@ -89,7 +89,17 @@ PUBLISHING = (
         old="            await self._set_aside(prepared, refused)\n",
         new="            refused.clear()\n",
         tests=(
-            "tests/unit/stages/test_review_poll.py::test_a_record_that_is_too_large_stops_the_model_and_not_the_process",
+            "tests/unit/stages/test_review_publish.py::test_a_row_that_no_topic_takes_is_set_aside_and_not_tried_again",
+        ),
+    ),
+    Mutation(
+        name="moved_row",
+        promise="A row whose partition changed leaves no second newest version behind.",
+        file=_PUBLISH,
+        old="before != change.partition_hash % prepared.partitions",
+        new="before < 0",
+        tests=(
+            "tests/unit/stages/test_admit.py::test_a_row_that_moves_leaves_a_tombstone_where_it_stood",
         ),
     ),
     Mutation(

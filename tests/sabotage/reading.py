@@ -92,9 +92,7 @@ READING = (
         file=_SNOWFLAKE,
         old="        if after.key is not None:",
         new="        if False:",
-        tests=(
-            "tests/contract/test_source_contract.py::test_windows_cover_the_model_exactly[snowflake]",
-        ),
+        tests=("tests/contract/test_source_contract.py::test_bounds_are_half_open[snowflake]",),
     ),
     Mutation(
         name="keyset_equal",
@@ -102,9 +100,7 @@ READING = (
         file=_SNOWFLAKE,
         old="OR {key} > ?)",
         new="OR {key} >= ?)",
-        tests=(
-            "tests/contract/test_source_contract.py::test_windows_cover_the_model_exactly[snowflake]",
-        ),
+        tests=("tests/contract/test_source_contract.py::test_bounds_are_half_open[snowflake]",),
     ),
     Mutation(
         name="keyset_order",

@@ -87,8 +87,7 @@ SNAPSHOTS = (
         old="if (db := self._files.pop(model, None)) is not None:",
         new="if (db := self._files.get(model)) is not None and not model:",
         tests=(
-            "tests/unit/connectors/test_sqlite_snapshots.py::test_a_snapshot_begins_with_nothing_seen",
-            "tests/unit/connectors/test_sqlite_snapshots.py::test_no_file_ever_shows_a_staged_row",
+            "tests/unit/connectors/test_sqlite_snapshots.py::test_after_its_end_a_snapshot_holds_no_row",
         ),
     ),
     Mutation(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,7 +21,23 @@ def copied_tree() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="hightide-sabotage-") as name:
         root = Path(name).resolve()
         copy_files(project_files(), PROJECT, root)
-        yield root
+        try:
+            yield root
+        finally:
+            end_strays(root)
+
+
+def end_strays(root: Path) -> None:
+    """Kill what still runs on the copy, where the system shows processes in /proc.
+
+    A stand-in has a session of its own; one that was just starting when its test was ended is
+    nobody's any more.
+    """
+    ours = f"PYTHONPATH={root}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+            if ours in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def project_files() -> list[str]:

@@ -22,6 +22,7 @@ import pytest
 
 from tests.sabotage.mutation import Mutation, applied
 
+TEST_SECONDS = 30.0  # one that goes on for ever has failed
 DEADLINE_SECONDS = 120.0
 CONTROL_DEADLINE_SECONDS = 600.0
 FAREWELL_SECONDS = 10.0
@@ -107,7 +108,7 @@ def _run_tests(
 ) -> Ran:
     # Always in the same order and with the same dice: a verdict can be had again.
     options = ["-q", "--tb=no", "--hypothesis-seed=0", "-p", "tests.sabotage.origin"]
-    options += ["-p", "no:randomly", "-p", "no:cacheprovider"]
+    options += ["-p", "no:randomly", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS:g}"]
     command = [sys.executable, "-m", "pytest", *options, *arguments]
     return run_bounded(command, root, environment, deadline_seconds)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ import pytest
 from tests.sabotage.mutation import Mutation, StaleError, applied
 from tests.sabotage.mutations import MUTATIONS
 from tests.sabotage.origin import ELSEWHERE, elsewhere
-from tests.sabotage.tree import PROJECT, copy_files
+from tests.sabotage.tree import PROJECT, copy_files, end_strays
 from tests.sabotage.trial import TIMED_OUT, Ran, run_bounded, try_out, verdict
 
 LOCK = Mutation("lock", "The door is locked.", "door.py", "lock()", "pass", ("tests/t.py::test_a",))
@@ -127,6 +129,17 @@ def test_a_run_that_never_ends_is_ended() -> None:
     command = [sys.executable, "-c", "import signal; signal.pause()"]
 
     assert Ran(TIMED_OUT, "") == run_bounded(command, PROJECT, dict(os.environ), 0.2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here")
+def test_nothing_goes_on_running_on_a_copy_that_is_gone(tmp_path: Path) -> None:
+    """A stand-in whose test was ended has a session of its own: it is found by its tree."""
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as stray:
+        end_strays(tmp_path)
+
+    assert -signal.SIGKILL == stray.returncode
 
 
 def _definitions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:

@@ -141,6 +141,19 @@ def test_a_snapshot_begins_with_nothing_seen(
     assert SnapshotCounts(1, deleted=1) == snapshots.counts("people")
 
 
+def test_after_its_end_a_snapshot_holds_no_row(
+    index: SqliteIndex, snapshots: SqliteSnapshots
+) -> None:
+    """Its file has no name any more: while it was open, the rows would fill the disk unseen."""
+    know(index, KnownRow(b"a", b"1"))
+    snapshots.begin("people")
+    snapshots.add("people", [seen(b"a", b"2")])
+    snapshots.end("people")
+
+    with pytest.raises(KeyError):
+        snapshots.staged("people", None, 9)
+
+
 def test_no_file_ever_shows_a_staged_row(
     tmp_path: Path, index: SqliteIndex, snapshots: SqliteSnapshots
 ) -> None:

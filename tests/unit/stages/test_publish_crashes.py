@@ -200,3 +200,23 @@ async def test_the_topic_is_read_only_for_what_others_wrote(tmp_path: Path) -> N
     await poll(outside, tmp_path)
 
     assert [1] == outside.followed
+
+
+async def test_what_others_wrote_while_we_polled_is_read_by_the_next_poll(tmp_path: Path) -> None:
+    """Their record lies before ours: known up to ours, the topic would hide it for ever."""
+    outside = Outside()
+    outside.write("one", *KEYS)
+    outside.clock_ns += NS
+    await poll(outside, tmp_path)
+
+    def somebody_writes() -> None:
+        outside.topic.append(outside.topic[0])
+        outside.epochs.append(outside.epochs[-1])
+
+    outside.meanwhile.append(somebody_writes)
+    for name in ("two", "three"):
+        outside.write(name, "b")
+        outside.clock_ns += NS
+        await poll(outside, tmp_path)
+
+    assert [2] == outside.followed

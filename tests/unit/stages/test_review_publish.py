@@ -11,7 +11,7 @@ import pytest
 
 from connectors.avro import RowDecoder
 from connectors.errors import ConfigurationError
-from connectors.records import Column, ColumnType, Page
+from connectors.records import Column, ColumnType, Page, RejectReason
 from tests.fakes_polling import COLUMNS, NOON_NS, PEOPLE, Outside
 from tests.unit.stages.polling_desk import TOPIC, Process
 from worker.rules.watermark import NS, TimestampWatermark
@@ -147,3 +147,20 @@ async def test_a_whole_number_beyond_64_bits_is_published_and_compared(tmp_path:
     [schema] = outside.schemas.values()
     rows = [RowDecoder(schema).decode(one.value or b"") for one in outside.topic]
     assert [Decimal(large), None, Decimal(large + 1)] == [row["VALUE"] for row in rows]
+
+
+async def test_a_row_that_no_topic_takes_is_set_aside_and_not_tried_again(tmp_path: Path) -> None:
+    """Its key and reason stand in the dead letters; the rows around it are in the topic."""
+    outside = Outside()
+    outside.write("one", "a", "b", "c")
+    outside.clock_ns += NS
+    outside.too_large = {b"b"}
+    made = await Process(outside, tmp_path).start()
+    for _ in range(2):
+        await made.poll.poll_once()
+    made.close()
+
+    assert ["a", "c"] == outside.published()
+    assert [(b"b", None, RejectReason.TOO_LARGE)] == [
+        (one.message.key, one.message.value, one.reason) for one in made.dead_letters.letters
+    ]
