@@ -50,7 +50,9 @@ def _trials(chosen: Sequence[Mutation]) -> Iterator[Trial]:
         red = red_anyway(root, sorted({test for m in chosen for test in m.tests}))
         for mutation in chosen:
             progress.update(bar, description=mutation.name)
-            if spoilt := sorted(red.intersection(mutation.tests)):
+            if spoilt := sorted(
+                red.intersection(name.partition("[")[0] for name in mutation.tests)
+            ):
                 yield Trial(mutation, "broken", 0.0, f"{spoilt[0]}, also without the mutation")
             else:
                 yield try_out(mutation, root, run_sabotaged)

@@ -29,12 +29,11 @@ FAREWELL_SECONDS = 10.0
 TIMED_OUT = -1
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", flags=re.MULTILINE)
 
+Verdict = Literal["red", "GREEN", "broken"]
+
 
 class ControlError(Exception):
     """The tests cannot even be run on a copy that is whole; the message holds what they said."""
-
-
-Verdict = Literal["red", "GREEN", "broken"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,9 @@ def baseline(
         value = None if watermark is None else watermark.value
         typer.echo(json.dumps({"model": model, "watermark": value}))
         return
+    if loaded.models[model].is_snapshot:
+        typer.echo(f"Model {model} is read whole with its next poll.")
+        return
     place = "the start" if watermark is None else watermark.value
     typer.echo(f"Model {model} goes on from {place}.")
 
