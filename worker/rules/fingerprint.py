@@ -89,10 +89,11 @@ def _sorted_objects(objects: Sequence[object]) -> orjson.Fragment:
 
 
 def _plain(value: object) -> str:
+    # Marked, so that a column that was cast to text is another content: 1.25 is not "1.25".
     if isinstance(value, Decimal):
-        return str(value)
+        return f"\0{value}"
     if isinstance(value, (bytes, bytearray)):
-        return value.hex()
+        return f"\0{value.hex()}"
     raise TypeError(f"a row holds a {type(value).__name__}, which has no canonical form")
 
 

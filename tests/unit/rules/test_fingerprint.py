@@ -128,6 +128,7 @@ def test_what_is_no_json_is_hashed_as_it_stands(text: str) -> None:
 def test_values_without_a_json_form_have_one_here() -> None:
     """Decimals by their digits, bytes by their hex; anything else is a mistake of ours."""
     assert digest(row(amount=Decimal("1.10"))) != digest(row(amount=Decimal("1.11")))
+    assert digest(row(amount=Decimal("1.10"))) != digest(row(amount="1.10"))
     assert digest(row(amount=b"\1")) != digest(row(amount=b"\2"))
     with pytest.raises(TypeError, match="not JSON serializable"):
         digest(row(amount=object()))
