@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from connectors.errors import ConfigurationError
 from connectors.ports import KnownRow
@@ -65,10 +66,10 @@ class SqliteIndex:
         return [known.get(key) != row_hash for key, row_hash in zip(keys, hashes, strict=True)]
 
     def partitions(self, model: str, keys: Sequence[bytes]) -> list[int | None]:
-        sql = "SELECT partition FROM row WHERE model = ? AND key = ?"
+        sql = "SELECT key, partition FROM row WHERE model = ? AND key"
         with self.using() as db:
-            found = [db.execute(sql, (model, key)).fetchone() for key in keys]
-        return [None if one is None else int(one[0]) for one in found]
+            stood: dict[bytes, int] = {row[0]: row[1] for row in _find(db, sql, model, keys)}
+        return [stood.get(key) for key in keys]
 
     def epochs(self, log: str) -> dict[int, int]:
         with self.using() as db:
@@ -242,7 +243,7 @@ def _forget(db: sqlite3.Connection, model: str, log: str) -> None:
 
 def _find(
     db: sqlite3.Connection, sql: str, first: str, keys: Sequence[bytes]
-) -> Iterator[tuple[bytes, ...]]:
+) -> Iterator[tuple[Any, ...]]:
     """Look keys up 500 at a time: one by one each takes more than twice as long."""
     for start in range(0, len(keys), FIND_KEYS):
         part = keys[start : start + FIND_KEYS]
