@@ -9,7 +9,7 @@ before our entry, and the index learns from the log only, so that it can always 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -133,7 +133,7 @@ class AccountStage:
                 return reservation
             reserved = max(limit, held)
             inherited = await self._append(
-                "reserve", reservation, self.progress(model), (reserved, use.used, 0), b""
+                "reserve", reservation, self.progress(model), reserved=reserved
             )
             reservation.held = max(held, inherited)
             self._meter.mqr(use.with_reserved(reserved))
@@ -178,16 +178,15 @@ class AccountStage:
             watermark = before.watermark if read is None else advance(before.watermark, read)
             token = before.change_token if change_token is None else change_token
             after = Progress(watermark, sql_fingerprint(model), token, reservation.schema_id)
-            use = await self._use(period, model.name)
             left, uncertain = reservation.left(ended, len(new)), reservation.uncertain(ended)
-            first, rest = new[:MAX_NEW_KEYS], new[MAX_NEW_KEYS:]
-            while rest:  # a page of a source may hold more keys than a record can
-                counted = (left, use.used + len(first), 0)
-                await self._append("commit", reservation, before, counted, b"".join(first))
-                use = await self._use(period, model.name)
+            # A page of a source may hold more keys than a record can: they are counted before.
+            rest = new
+            while len(rest) > MAX_NEW_KEYS:
                 first, rest = rest[:MAX_NEW_KEYS], rest[MAX_NEW_KEYS:]
-            numbers = (left, use.used + len(first), uncertain)
-            await self._append("commit", reservation, after, numbers, b"".join(first))
+                await self._append("commit", reservation, before, reserved=left, new=first)
+            await self._append(
+                "commit", reservation, after, reserved=left, uncertain=uncertain, new=rest
+            )
             reservation.counted += len(new)
             reservation.rows_since_commit = 0
             reservation.mqr_keys = []
@@ -210,11 +209,9 @@ class AccountStage:
                     keys.append((record.entry.model, record.entry.new_keys))
         for name, counted in keys:
             new = await asyncio.to_thread(self._index.new_keys, period, split_keys(counted))
-            used = await asyncio.to_thread(self._index.counted, period) + len(new)
             model = Model(name, "", "", None)
             carried = Reservation(model, schema_id, period, 0, clock_ns=clock_ns)
-            progress = self._state.progress(name)
-            await self._append("commit", carried, progress, (0, used, 0), b"".join(new))
+            await self._append("commit", carried, self._state.progress(name), new=new)
 
     async def _use(self, period: str, model: str) -> MqrUse:
         """Return what of the period is taken, by all but what `model` itself holds reserved."""
@@ -232,14 +229,16 @@ class AccountStage:
         kind: Literal["reserve", "commit"],
         reservation: Reservation,
         progress: Progress,
-        numbers: tuple[int, int, int],
-        new_keys: bytes,
+        *,
+        reserved: int = 0,
+        uncertain: int = 0,
+        new: Sequence[bytes] = (),
     ) -> int:
         """Write an entry; return what the poller that it takes over from held reserved.
 
         That may be more than we saw: it could still reserve between our look and our entry.
         """
-        reserved, used, uncertain = numbers
+        counted = await asyncio.to_thread(self._index.counted, reservation.period)
         await self._ledger.append(
             LedgerEntry(
                 kind=kind,
@@ -248,10 +247,10 @@ class AccountStage:
                 model=reservation.model.name,
                 period=reservation.period,
                 reserved=reserved,
-                used=used,
+                used=counted + len(new),
                 watermark=progress.watermark,
                 rows_read=reservation.rows_since_commit,
-                new_keys=new_keys,
+                new_keys=b"".join(new),
                 fingerprint=progress.fingerprint,
                 change_token=progress.change_token,
                 schema_id=progress.schema_id,
