@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Literal
 
+from connectors.errors import ConnectorError, was_refused
 from connectors.records import LedgerRecord, Model, Position
 from worker.rules.mqr import KEY_BYTES
 
@@ -73,6 +74,13 @@ class Reservation:
                 return held
             case "poll":
                 return 0
+
+    def ended_by(self, error: ConnectorError) -> Ended:
+        """Return what came to its end with a statement that broke.
+
+        Rows that it returned unseen may have to be counted; a refused one returned none.
+        """
+        return "statement" if was_refused(error) and not self.rows_read else "nothing"
 
     def uncertain(self, ended: Ended) -> int:
         """Return how many of the held rows were not read again: they left the model since."""

@@ -13,12 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from connectors.errors import (
-    ConfigurationError,
-    ConnectorError,
-    RetryableError,
-    was_refused,
-)
+from connectors.errors import ConfigurationError, ConnectorError, RetryableError
 from connectors.ports import Source
 from connectors.records import Column, Model, Page, Position, Survey, Window
 from worker.clock import Clock
@@ -165,7 +160,9 @@ class FollowStage(Generic[P]):
                     if reservation.rows_since_commit >= self._policy.commit_rows:
                         await self._publish.commit(reservation, read, None, "nothing")
         except ConnectorError as error:
-            await self._commit_failed(reservation, read, error)
+            # What was queried so far counts, whatever becomes of its rows before the next poll.
+            with contextlib.suppress(RetryableError, ConfigurationError):
+                await self._publish.commit(reservation, read, None, reservation.ended_by(error))
             raise
         if self._clock.stopping():
             await self._publish.commit(reservation, read, None, "nothing")
@@ -174,17 +171,6 @@ class FollowStage(Generic[P]):
         else:
             await self._publish.commit(reservation, read, None, "statement")
         return read
-
-    async def _commit_failed(
-        self, reservation: Reservation, read: Position | None, error: ConnectorError
-    ) -> None:
-        # What was queried so far counts, whatever becomes of its rows before the next poll. Rows
-        # that a broken statement returned unseen stay reserved; a refused one returned none.
-        refused = was_refused(error) and not reservation.rows_read
-        with contextlib.suppress(RetryableError, ConfigurationError):
-            await self._publish.commit(
-                reservation, read, None, "statement" if refused else "nothing"
-            )
 
     def _position(self, poll: _Poll[P], page: Page) -> Position:
         key = [c.name for c in poll.columns].index(self._model.primary_key)

@@ -217,8 +217,9 @@ class PublishStage:
             return 0
         # A poller that slept through the takeover of another must not overwrite its rows.
         await self._account.still_ours()
-        moved = await asyncio.to_thread(self._moved, prepared, [change for change, _, _ in rows])
-        rows = [*((one, b"", b"") for one in moved), *rows]
+        if prepared.model.partition_by is not None:
+            moved = await asyncio.to_thread(self._moved, prepared, [change for change, *_ in rows])
+            rows = [*((one, b"", b"") for one in moved), *rows]
         changes = [change for change, _, _ in rows]
         sent = await self._producer.send(prepared.topic, changes, self._account.epoch)
         if sent.too_large:
@@ -248,8 +249,6 @@ class PublishStage:
 
         Else both would stand for ever, and which of them is the newer one nobody could say.
         """
-        if prepared.model.partition_by is None:
-            return []
         stood = self._index.partitions(prepared.model.name, [change.key for change in changes])
         return [
             Change(change.key, None, before, b"", change.changed_at_ns, "delete")

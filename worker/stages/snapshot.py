@@ -11,16 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from connectors.errors import (
-    ConfigurationError,
-    ConnectorError,
-    RetryableError,
-    was_refused,
-)
+from connectors.errors import ConfigurationError, ConnectorError, RetryableError
 from connectors.ports import KnownRow, SeenRow, Snapshots, Source
 from connectors.records import Change, Column, Model, Page, Position, SnapshotCounts, Survey, Window
 from worker.clock import Clock
@@ -31,6 +26,7 @@ from worker.rules.watermark import Watermark
 from worker.rules.window import least_rows
 
 P = TypeVar("P")
+R = TypeVar("R", SeenRow, KnownRow)
 
 CHUNK_ROWS = 2_000
 GROWTH_ROWS = 100
@@ -196,10 +192,9 @@ class SnapshotStage(Generic[P]):
                 if reservation.rows_since_commit >= self._policy.commit_rows:
                     await self._publish.commit(reservation, None, None, "nothing")
         except ConnectorError as error:
-            refused = was_refused(error) and not reservation.rows_read
+            # What was queried so far counts, whatever becomes of its rows before the next poll.
             with contextlib.suppress(RetryableError, ConfigurationError):
-                ended: Ended = "statement" if refused else "nothing"
-                await self._publish.commit(reservation, None, None, ended)
+                await self._publish.commit(reservation, None, None, reservation.ended_by(error))
             raise
         return read
 
@@ -221,13 +216,7 @@ class SnapshotStage(Generic[P]):
         await self._publish_gone(prepared, clock_ns)
 
     async def _publish_changed(self, prepared: P) -> None:
-        after: bytes | None = None
-        while True:
-            rows = await asyncio.to_thread(
-                self._snapshots.staged, self._model.name, after, CHUNK_ROWS
-            )
-            if not rows or self._clock.stopping():
-                return
+        async for rows in self._chunks(self._snapshots.staged):
             changes = [(r.change, r.delete, r.filled) for r in rows if r.change is not None]
             too_large = await self._publish.send(prepared, changes)
             self._meter.rows_read(
@@ -236,20 +225,23 @@ class SnapshotStage(Generic[P]):
                 unchanged=0,
                 too_large=too_large,
             )
-            after = rows[-1].key
 
     async def _publish_gone(self, prepared: P, clock_ns: int) -> None:
-        after: bytes | None = None
-        while True:
-            rows = await asyncio.to_thread(
-                self._snapshots.gone, self._model.name, after, CHUNK_ROWS
-            )
-            if not rows or self._clock.stopping():
-                return
+        async for rows in self._chunks(self._snapshots.gone):
             await self._publish.send(
                 prepared, [(one, b"", b"") for row in rows for one in _farewell(row, clock_ns)]
             )
             self._meter.rows_deleted(self._model.name, len(rows))
+
+    async def _chunks(
+        self, find: Callable[[str, bytes | None, int], list[R]]
+    ) -> AsyncIterator[list[R]]:
+        """Yield what waits on disk, some rows at a time, until asked to stop."""
+        after: bytes | None = None
+        while rows := await asyncio.to_thread(find, self._model.name, after, CHUNK_ROWS):
+            if self._clock.stopping():
+                return
+            yield rows
             after = rows[-1].key
 
 
