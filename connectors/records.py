@@ -283,7 +283,8 @@ class LedgerEntry:
     rows up to `watermark` are in Kafka, `new_keys` (16 bytes each) are the keys this chunk queried
     for the first time in `period`, and `reserved` is what is left of the reservation. `uncertain`
     records may have been returned by a query that broke off, and had left the model before they
-    could be counted: they are charged. `at_ns` is the source's clock when the query started.
+    could be counted: they are charged. `reread` of the rows reserved were read again since the
+    query that returned them broke off. `at_ns` is the source's clock when the query started.
     """
 
     kind: Literal["reserve", "commit"]
@@ -301,6 +302,7 @@ class LedgerEntry:
     schema_id: int
     at_ns: int = 0
     uncertain: int = 0
+    reread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ _FIELDS = [
 _SINCE_2 = [
     {"name": "at_ns", "type": "long", "default": 0},
     {"name": "uncertain", "type": "long", "default": 0},
+    {"name": "reread", "type": "long", "default": 0},
 ]
 
 
@@ -104,6 +105,7 @@ def encode(entry: LedgerEntry) -> bytes:
             "schema_id": entry.schema_id,
             "at_ns": entry.at_ns,
             "uncertain": entry.uncertain,
+            "reread": entry.reread,
         },
     )
     return buffer.getvalue()

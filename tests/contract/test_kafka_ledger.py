@@ -34,6 +34,7 @@ COMMIT = LedgerEntry(
     schema_id=2**31 - 1,
     at_ns=1_790_000_000_123_456_789,
     uncertain=3,
+    reread=2,
 )
 RESERVE = replace(COMMIT, kind="reserve", watermark=None, new_keys=b"", rows_read=0)
 
@@ -123,8 +124,10 @@ async def test_entries_of_version_1_are_read(
 
     found = [record.entry for record in await _read(ledger)]
 
-    reserve = replace(COMMIT, kind="reserve", watermark=None, new_keys=b"", at_ns=0, uncertain=0)
-    assert [reserve, replace(COMMIT, at_ns=0, uncertain=0), COMMIT] == found
+    reserve = replace(
+        COMMIT, kind="reserve", watermark=None, new_keys=b"", at_ns=0, uncertain=0, reread=0
+    )
+    assert [reserve, replace(COMMIT, at_ns=0, uncertain=0, reread=0), COMMIT] == found
 
 
 async def test_a_missing_ledger_says_how_to_get_one(

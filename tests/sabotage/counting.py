@@ -46,8 +46,8 @@ COUNTING = (
         name="reservation",
         promise="Rows are reserved in the ledger before they are queried.",
         file=_ACCOUNT,
-        old="if limit == 0:  # nothing will be queried",
-        new="if limit >= 0:",
+        old="if limit:  # else nothing will be queried",
+        new="if limit < 0:",
         tests=(
             "tests/unit/stages/test_follow.py::test_what_is_reserved_is_what_was_counted",
             "tests/unit/stages/test_account.py::test_what_a_dead_poller_held_is_charged_to_the_limit",
@@ -57,8 +57,8 @@ COUNTING = (
         name="held_reserve",
         promise="The next reservation keeps what a broken query may have returned.",
         file=_ACCOUNT,
-        old="reserved = max(limit, held)",
-        new="reserved = limit",
+        old="asked = held.or_more(Held(limit))",
+        new="asked = Held(limit)",
         tests=(
             "tests/unit/stages/test_broken_queries.py::test_all_rows_of_a_crashed_query_gone_are_all_charged",
         ),
@@ -82,6 +82,16 @@ COUNTING = (
         new="return 0 if",
         tests=(
             "tests/unit/stages/test_broken_queries.py::test_rows_of_a_broken_query_that_are_gone_are_charged",
+        ),
+    ),
+    Mutation(
+        name="reread_kept",
+        promise="What was read again is not charged because the next poll breaks off too.",
+        file=_LEDGER,
+        old="return left - owed if left else 0",
+        new="return 0",
+        tests=(
+            "tests/unit/rules/test_ledger.py::test_what_was_read_again_stays_so_over_the_next_break",
         ),
     ),
     Mutation(

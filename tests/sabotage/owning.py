@@ -118,8 +118,8 @@ OWNING = (
         name="takeover_held",
         promise="What a replaced poller reserved at the last moment is read again or charged.",
         file=_ACCOUNT,
-        old="reservation.held = max(held, inherited)",
-        new="reservation.held = held",
+        old="held = held.or_more(inherited)",
+        new="del inherited",
         tests=(
             "tests/unit/stages/test_takeover_account.py::test_what_was_reserved_at_the_last_moment_is_held_and_charged",
         ),
@@ -128,8 +128,8 @@ OWNING = (
         name="takeover_reserved",
         promise="They stay reserved though their successor's first entry did not know of them.",
         file=_LEDGER,
-        old="reserved[entry.model] = max(held - entry.uncertain, entry.reserved)",
-        new="reserved[entry.model] = entry.reserved",
+        old="held = held.or_more(before._replace(rows=before.rows - entry.uncertain))",
+        new="held = held._replace(rows=held.rows + 0 * before.rows)",
         tests=(
             "tests/unit/stages/test_takeover_account.py::test_what_was_reserved_at_the_last_moment_is_held_and_charged",
         ),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from connectors.errors import ConnectorError, was_refused
 from connectors.records import LedgerRecord, Model, Position
@@ -34,6 +34,22 @@ class Progress:
     schema_id: int = 0
 
 
+class Held(NamedTuple):
+    """Rows that may have been returned and not counted.
+
+    `reread` of the `rows` have been read again since and were counted before; the others are owed:
+    what of them is not read again is charged.
+    """
+
+    rows: int = 0
+    reread: int = 0
+
+    def or_more(self, other: Held) -> Held:
+        """Return what covers both."""
+        rows = max(self.rows, other.rows)
+        return Held(rows, rows - max(self.rows - self.reread, other.rows - other.reread))
+
+
 @dataclass(slots=True)
 class Reservation:
     """A permitted number of rows to query, and what was read of it since the last commit.
@@ -46,7 +62,7 @@ class Reservation:
         a b        read again: no new key, still 2 held
         c          read again: a new key, 1 held
 
-    `reread` rows without a new key were read by the same poll before.
+    `reread` rows without a new key were read again before, by this poll or one that broke off.
     """
 
     model: Model
@@ -75,6 +91,13 @@ class Reservation:
             case "poll":
                 return 0
 
+    def reread_of(self, left: int, ended: Ended) -> int:
+        """Return how many of the rows `left` reserved after a commit are owed no more."""
+        owed = max(0, self.held - self.reread - self.rows_read)
+        if ended == "nothing":
+            owed = max(owed, self.limit - self.rows_read)
+        return left - owed if left else 0
+
     def ended_by(self, error: ConnectorError) -> Ended:
         """Return what came to its end with a statement that broke.
 
@@ -100,11 +123,12 @@ class LedgerState:
     next_offset: int = 0
     models: dict[str, Progress] = field(default_factory=dict)
     reserved: dict[str, dict[str, int]] = field(default_factory=dict)
+    reread: dict[tuple[str, str], int] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     uncertain: dict[str, int] = field(default_factory=dict)
     counted: dict[str, dict[tuple[str, date], int]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
-    inherited: dict[tuple[str, str], int] = field(default_factory=dict)
+    inherited: dict[tuple[str, str], Held] = field(default_factory=dict)
 
     def counts(self, record: LedgerRecord) -> bool:
         """Say whether a record is its owner's word, seen from what was applied before it."""
@@ -119,14 +143,13 @@ class LedgerState:
         entry = record.entry
         if not self.counts(record):
             return False
-        reserved = self.reserved.setdefault(entry.period, {})
+        place, held = (entry.period, entry.model), Held(entry.reserved, entry.reread)
         if entry.epoch > self.epoch:
             # Who takes over may not have seen the last reservation before its first entry.
-            held = reserved.get(entry.model, 0)
-            self.inherited[entry.period, entry.model] = held
-            reserved[entry.model] = max(held - entry.uncertain, entry.reserved)
-        else:
-            reserved[entry.model] = entry.reserved
+            before = self.inherited[place] = self.held(*place)
+            held = held.or_more(before._replace(rows=before.rows - entry.uncertain))
+        self.reserved.setdefault(entry.period, {})[entry.model] = held.rows
+        self.reread[place] = held.reread
         self.epoch, self.poller = entry.epoch, entry.poller
         if entry.kind == "reserve":
             self.opened.add(entry.period)
@@ -169,6 +192,11 @@ class LedgerState:
     def progress(self, model: str) -> Progress:
         """Return how far a model is; nothing yet for a model never committed."""
         return self.models.get(model, Progress())
+
+    def held(self, period: str, model: str) -> Held:
+        """Return what a model holds reserved in a period."""
+        rows = self.reserved.get(period, {}).get(model, 0)
+        return Held(rows, self.reread.get((period, model), 0))
 
     def reserved_by_others(self, period: str, model: str) -> int:
         """Return what all other models still hold reserved in a period."""

@@ -17,7 +17,7 @@ from connectors.errors import ConfigurationError, FencedError, RetryableError
 from connectors.ports import Index, Ledger
 from connectors.records import LedgerEntry, Model, Position
 from worker.rules.forecast import forecast
-from worker.rules.ledger import Ended, LedgerState, Progress, Reservation, sql_fingerprint
+from worker.rules.ledger import Ended, Held, LedgerState, Progress, Reservation, sql_fingerprint
 from worker.rules.mqr import (
     MqrPolicy,
     MqrUse,
@@ -80,6 +80,7 @@ class AccountStage:
             self._state = LedgerState()
             await self._follow()
             self._epoch = self._state.epoch + 1
+            self._state.inherited.clear()  # what earlier owners took over is no business of ours
             for name, progress in self._state.models.items():
                 if self.policy.models is None or name in self.policy.models:
                     self._meter.committed(name, moment_ns(progress.watermark))
@@ -116,8 +117,8 @@ class AccountStage:
             if period not in self._state.opened:
                 await self._carry_over(period, schema_id, clock_ns)
             use = await self._use(period, model.name)
-            held = self._state.reserved.get(period, {}).get(model.name, 0)
-            self._meter.mqr(use.with_reserved(held))
+            held = self._state.held(period, model.name)
+            self._meter.mqr(use.with_reserved(held.rows))
             self._meter.mqr_forecast(self._forecast(period, use, clock_ns))
             limit = permitted_rows(self.policy.mqr, use, wanted)
             if limit < min(least, wanted):
@@ -128,15 +129,13 @@ class AccountStage:
                         kind="mqr_reserved",
                     )
                 return None
-            reservation = Reservation(model, schema_id, period, limit, held, clock_ns)
-            if limit == 0:  # nothing will be queried
-                return reservation
-            reserved = max(limit, held)
-            inherited = await self._append(
-                "reserve", reservation, self.progress(model), reserved=reserved
-            )
-            reservation.held = max(held, inherited)
-            self._meter.mqr(use.with_reserved(reserved))
+            reservation = Reservation(model, schema_id, period, limit, clock_ns=clock_ns)
+            if limit:  # else nothing will be queried
+                asked = held.or_more(Held(limit))
+                inherited = await self._append("reserve", reservation, self.progress(model), asked)
+                held = held.or_more(inherited)
+                self._meter.mqr(use.with_reserved(asked.rows))
+            reservation.held, reservation.reread = held
             return reservation
 
     async def still_ours(self) -> None:
@@ -179,14 +178,13 @@ class AccountStage:
             token = before.change_token if change_token is None else change_token
             after = Progress(watermark, sql_fingerprint(model), token, reservation.schema_id)
             left, uncertain = reservation.left(ended, len(new)), reservation.uncertain(ended)
+            held = Held(left, reservation.reread_of(left, ended))
             # A page of a source may hold more keys than a record can: they are counted before.
             rest = new
             while len(rest) > MAX_NEW_KEYS:
                 first, rest = rest[:MAX_NEW_KEYS], rest[MAX_NEW_KEYS:]
-                await self._append("commit", reservation, before, reserved=left, new=first)
-            await self._append(
-                "commit", reservation, after, reserved=left, uncertain=uncertain, new=rest
-            )
+                await self._append("commit", reservation, before, held, new=first)
+            await self._append("commit", reservation, after, held, uncertain=uncertain, new=rest)
             reservation.counted += len(new)
             reservation.rows_since_commit = 0
             reservation.mqr_keys = []
@@ -229,11 +227,11 @@ class AccountStage:
         kind: Literal["reserve", "commit"],
         reservation: Reservation,
         progress: Progress,
+        held: Held = Held(),  # noqa: B008  # a tuple
         *,
-        reserved: int = 0,
         uncertain: int = 0,
         new: Sequence[bytes] = (),
-    ) -> int:
+    ) -> Held:
         """Write an entry; return what the poller that it takes over from held reserved.
 
         That may be more than we saw: it could still reserve between our look and our entry.
@@ -246,7 +244,8 @@ class AccountStage:
                 poller=self.policy.poller,
                 model=reservation.model.name,
                 period=reservation.period,
-                reserved=reserved,
+                reserved=held.rows,
+                reread=held.reread,
                 used=counted + len(new),
                 watermark=progress.watermark,
                 rows_read=reservation.rows_since_commit,
@@ -260,7 +259,7 @@ class AccountStage:
         )
         await self._follow()
         self._refuse_fenced()
-        return self._state.inherited.pop((reservation.period, reservation.model.name), 0)
+        return self._state.inherited.pop((reservation.period, reservation.model.name), Held())
 
     def _refuse_fenced(self) -> None:
         if self._state.fenced(self._epoch, self.policy.poller):

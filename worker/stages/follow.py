@@ -116,7 +116,6 @@ class FollowStage(Generic[P]):
     async def _read_all(
         self, poll: _Poll[P], after: Position | None, left: int
     ) -> Literal["complete", "limit_reached"]:
-        reread = 0
         while not self._clock.stopping():
             # Each statement counts into the billing period in which it starts, and not in which
             # the survey before it did: that may take minutes.
@@ -127,10 +126,8 @@ class FollowStage(Generic[P]):
             )
             if reservation is None:
                 return "limit_reached"
-            reservation.reread = reread
             after = await self._read_one(poll, after, left, reservation) or after
             left -= reservation.rows_read
-            reread += reservation.rows_read - reservation.counted
             if self._clock.stopping():
                 break  # in the middle, perhaps: what is in doubt stays so
             if left <= 0 or reservation.rows_read < reservation.limit:

@@ -144,7 +144,6 @@ class SnapshotStage(Generic[P]):
     ) -> Reservation | None:
         """Read every row; return the last statement's reservation, None at the MQR limit."""
         after: Position | None = None
-        reread = 0
         while True:
             # Each statement counts into the billing period in which it starts.
             clock_ns = await self._source.clock_ns()
@@ -152,7 +151,6 @@ class SnapshotStage(Generic[P]):
             reservation = await self._publish.reserve(prepared, clock_ns, wanted, least_rows(left))
             if reservation is None:
                 return None
-            reservation.reread = reread
             window = Window(self._model, columns, after, None, reservation.limit)
             after = await self._read_one(prepared, window, reservation) or after
             if self._clock.stopping():
@@ -160,7 +158,6 @@ class SnapshotStage(Generic[P]):
                 return reservation
             await self._publish.commit(reservation, None, None, "statement")
             left -= reservation.rows_read
-            reread += reservation.rows_read - reservation.counted
             if reservation.rows_read < reservation.limit:
                 return reservation
             if left <= 0 and not (left := await self._grown_by(columns, after)):

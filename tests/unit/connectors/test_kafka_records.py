@@ -37,6 +37,7 @@ entries = st.builds(
     schema_id=longs,
     at_ns=longs,
     uncertain=longs,
+    reread=longs,
 )
 
 

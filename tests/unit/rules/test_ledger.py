@@ -197,6 +197,30 @@ def test_what_a_commit_leaves_reserved_and_what_it_charges(
     assert (left, uncertain) == (reservation.left(ended, new), reservation.uncertain(ended))
 
 
+@pytest.mark.parametrize(
+    ("limit", "read", "new", "left", "reread"),
+    [
+        # Five rows of a broken query are held. Six were read, two of them new: three may still be
+        # uncounted, but all five were read again. When this poll breaks off too, none is charged.
+        (6, 6, 2, 3, 3),
+        # Four were read, none new: one is owed still.
+        (4, 4, 0, 5, 4),
+        # Of its own statement's fifty, forty have not come: what was read before is none of them.
+        (50, 10, 0, 40, 0),
+    ],
+)
+def test_what_was_read_again_stays_so_over_the_next_break(
+    limit: int, read: int, new: int, left: int, reread: int
+) -> None:
+    """The ledger carries it: the next poller charges what nobody has read again."""
+    broken = Reservation(MODEL, 1, PERIOD, limit, held=5, rows_read=read)
+    found = broken.left("nothing", new), broken.reread_of(broken.left("nothing", new), "nothing")
+    next_one = Reservation(MODEL, 1, PERIOD, left, held=found[0], reread=found[1])
+
+    assert (left, reread) == found
+    assert left - reread == next_one.uncertain("poll")
+
+
 @given(
     st.integers(0, 50),
     st.integers(0, 50),
