@@ -133,37 +133,37 @@ class Roles:
         role.closers += [publish.close, account.close]
         for name, config in self._config.models.items():
             if snapshot is None or name == snapshot.model:
-                source = sources[config.source]
-                reading = self._reading(role, name, source, publish, snapshots, snapshot)
-                role.polls[name] = self._poll_stage(name, source, reading)
+                this, source = model(name, self._config), sources[config.source]
+                reading = self._reading(role, this, source, publish, snapshots, snapshot)
+                role.polls[name] = self._poll_stage(this, source, reading)
         return role
 
     def _reading(
         self,
         role: PollRole,
-        name: str,
+        this: Model,
         source: Source,
         publish: PublishStage,
         snapshots: Snapshots,
         run: SnapshotRun | None,
     ) -> Reading:
-        config, this = self._config.models[name], model(name, self._config)
-        topic, clock, meter = self._parts.names.model(name), self._clock, self.meter
+        config = self._config.models[this.name]
+        topic, clock, meter = self._parts.names.model(this.name), self._clock, self.meter
         if this.watermark is not None:
             window = window_policy(config)
             return FollowStage(this, topic, window, source, publish, clock=clock, meter=meter)
         policy = snapshot_policy(config, run)
-        role.snapshots[name] = SnapshotStage(
+        role.snapshots[this.name] = SnapshotStage(
             this, topic, policy, source, publish, snapshots, clock=clock, meter=meter
         )
-        return role.snapshots[name]
+        return role.snapshots[this.name]
 
-    def _poll_stage(self, name: str, source: Source, reading: Reading) -> PollStage:
-        config = self._config.models[name]
+    def _poll_stage(self, this: Model, source: Source, reading: Reading) -> PollStage:
+        config = self._config.models[this.name]
         return PollStage(
-            model(name, self._config),
+            this,
             PollPolicy(
-                schedules=self._config.schedules(name),
+                schedules=self._config.schedules(this.name),
                 settle_delay_seconds=config.settle_delay,
                 forced_poll_seconds=config.forced_poll,
                 probe_seconds=self._parts.settings.probe_seconds,

@@ -107,7 +107,7 @@ async def _read_by(parts: Parts, name: str, source_name: str) -> str:
     try:
         this = model(name, parts.config)
         columns = await source.describe(this)
-        _has_columns(parts.config, name, columns)
+        _has_columns(this, columns)
         if this.change_tokens:
             await source.change_token(this.change_tokens)
         watermark = watermark_of(this, columns)
@@ -133,15 +133,10 @@ def _unusable(this: Model, survey: Survey) -> list[str]:
     return [f"{rows} {sentence}" for rows, sentence in found if rows]
 
 
-def _has_columns(config: Config, name: str, columns: tuple[Column, ...]) -> None:
+def _has_columns(this: Model, columns: tuple[Column, ...]) -> None:
     there = {column.name for column in columns}
-    this = config.models[name]
-    needed = {this.primary_key, *this.ignore_changes_in}
-    needed |= {this.watermark} if this.watermark else set()
-    needed |= {this.partition_by} if this.partition_by else set()
-    for sync in config.syncs.values():
-        if sync.model == name:
-            needed |= {*sync.fields.values(), *sync.match.values()}
+    by_name = (this.primary_key, this.watermark, this.partition_by)
+    needed = {*this.needed_columns, *this.ignore_changes_in, *(name for name in by_name if name)}
     if missing := sorted(needed - there):
         raise ConfigError(
             f"no column {', '.join(missing)}; the query returns {', '.join(sorted(there))}"
