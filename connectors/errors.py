@@ -15,6 +15,8 @@ is not caught anywhere: it ends the process, loudly.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class ConnectorError(Exception):
     """Base of all errors a connector raises; `str()` is safe to log and to show."""
@@ -70,6 +72,22 @@ class ConfigurationError(ConnectorError):
 def was_refused(error: ConnectorError) -> bool:
     """Say whether a source refused a statement as it stands: then it returned no row at all."""
     return isinstance(error, ConfigurationError) and error.kind.endswith("_statement")
+
+
+def unknown_column(model: str, name: str, there: Iterable[str]) -> ConfigurationError:
+    """Return the error for a column that a model does not have."""
+    return ConfigurationError(
+        f"model {model} has no column {name}; it has {', '.join(there)}", kind="unknown_column"
+    )
+
+
+def wrong_watermark(model: str, name: str, kind: str) -> ConfigurationError:
+    """Return the error for a watermark column whose values have no order to read by."""
+    return ConfigurationError(
+        f"model {model}: the watermark {name} must be a timestamp, a date or a whole number, it "
+        f"is {kind}",
+        kind="watermark_type",
+    )
 
 
 class FencedError(ConnectorError):

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, unknown_column, wrong_watermark
 from connectors.postgres.types import Native
 from connectors.records import ColumnType, Model, Window
+from connectors.sql import body, check_identifier, quoted
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _MOMENT = re.compile(r"(\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d{1,9}))?")
 _WATERMARK_TYPES = {ColumnType.TIMESTAMP_TZ, ColumnType.TIMESTAMP_NTZ, ColumnType.DATE}
 
@@ -60,17 +60,17 @@ def types(oids: Sequence[int]) -> Statement:
 
 def describe(model: Model) -> Statement:
     """Name the columns: no row is read for LIMIT 0."""
-    return Statement(f"SELECT m.* FROM (\n{_body(model)}\n) m LIMIT 0")
+    return Statement(f"SELECT m.* FROM (\n{body(model)}\n) m LIMIT 0")
 
 
 def read(window: Window, natives: Sequence[Native]) -> Statement:
     """Read a window in (watermark, key) order; a snapshot in the order of its keys."""
     where = _Where(window.model, natives)
     where.add(window)
-    values = ", ".join(f"{_value(native)} AS {_quoted(native.column.name)}" for native in natives)
+    values = ", ".join(f"{_value(native)} AS {quoted(native.column.name)}" for native in natives)
     order = where.key if where.watermark is None else f"{where.watermark}, {where.key}"
     return Statement(
-        f"SELECT {values}\nFROM (\n{_body(window.model)}\n) m\n"
+        f"SELECT {values}\nFROM (\n{body(window.model)}\n) m\n"
         f"WHERE {where.text}\nORDER BY {order} LIMIT {int(window.limit)}",
         tuple(where.binds),
     )
@@ -96,7 +96,7 @@ def survey(window: Window, natives: Sequence[Native]) -> Statement:
     later = where.later(window)
     return Statement(
         f"SELECT count(*) FILTER (WHERE {where.text}), count(*) - count({key}), {no_watermark}, "
-        f"count({key}) - count(DISTINCT {key}), {later}\nFROM (\n{_body(window.model)}\n) m",
+        f"count({key}) - count(DISTINCT {key}), {later}\nFROM (\n{body(window.model)}\n) m",
         tuple(where.binds),
     )
 
@@ -194,30 +194,19 @@ def _watermark(model: Model, natives: Sequence[Native]) -> Native:
         return native
     if column.type is ColumnType.DECIMAL and column.scale == 0:
         return native
-    raise ConfigurationError(
-        f"model {model.name}: the watermark {column.name} must be a timestamp, a date or a whole "
-        f"number, it is {column.type.value}",
-        kind="watermark_type",
-    )
+    raise wrong_watermark(model.name, column.name, column.type.value)
 
 
 def _named(model: Model, natives: Sequence[Native], name: str) -> Native:
-    if _IDENTIFIER.fullmatch(name) is None:
-        raise ConfigurationError(
-            f"{name!r} is not a column name Hightide can use: letters, digits, _ and $",
-            kind="bad_identifier",
-        )
+    check_identifier(name)
     for native in natives:
         if native.column.name == name:
             return native
-    there = ", ".join(native.column.name for native in natives)
-    raise ConfigurationError(
-        f"model {model.name} has no column {name}; it has {there}", kind="unknown_column"
-    )
+    raise unknown_column(model.name, name, (native.column.name for native in natives))
 
 
 def _value(native: Native) -> str:
-    return native.form.value.format(f"m.{_quoted(native.column.name)}")
+    return native.form.value.format(f"m.{quoted(native.column.name)}")
 
 
 def _ordered(native: Native) -> str:
@@ -225,13 +214,4 @@ def _ordered(native: Native) -> str:
     # with the next version of its locale.
     if native.form.bound == "text":
         return f'{_value(native)} COLLATE "C"'
-    return f"m.{_quoted(native.column.name)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _body(model: Model) -> str:
-    # A model may end in a semicolon or a comment: it stands on lines of its own.
-    return model.sql.strip().rstrip(";").rstrip()
+    return f"m.{quoted(native.column.name)}"

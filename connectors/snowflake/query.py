@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, unknown_column, wrong_watermark
 from connectors.records import Column, ColumnType, Model, Window
+from connectors.sql import body, check_identifier, quoted
 
 WATERMARK_NUMBER = "_HIGHTIDE_WATERMARK"
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 TIMES = (ColumnType.TIMESTAMP_NTZ, ColumnType.TIMESTAMP_TZ)
 _TOKEN_OBJECT = re.compile(r"[A-Za-z0-9_$\".]+")
 
@@ -39,7 +39,7 @@ def change_token(name: str) -> Statement:
 
 def describe(model: Model) -> Statement:
     """Name the columns; it is described, never run, so it needs no warehouse."""
-    return Statement(f"SELECT m.* FROM (\n{_body(model)}\n) m")
+    return Statement(f"SELECT m.* FROM (\n{body(model)}\n) m")
 
 
 def read(window: Window) -> Statement:
@@ -59,7 +59,7 @@ def read(window: Window) -> Statement:
         number = f", {_as_number(watermark, _watermark_column(window))} AS {WATERMARK_NUMBER}"
         order = f"{watermark}, m.{key}"
     sql = (
-        f"SELECT {selected}{number}\nFROM (\n{_body(model)}\n) m\n"
+        f"SELECT {selected}{number}\nFROM (\n{body(model)}\n) m\n"
         f"WHERE {conditions}\nORDER BY {order} LIMIT {int(window.limit)}"
     )
     return Statement(sql, binds)
@@ -79,7 +79,7 @@ def survey(window: Window) -> Statement:
             later, binds = f"COUNT_IF({watermark} >= {cast})", (*binds, window.before + suffix)
     return Statement(
         f"SELECT COUNT_IF({conditions}), COUNT(*) - COUNT({key}), {no_watermark}, "
-        f"COUNT({key}) - COUNT(DISTINCT {key}), {later}\nFROM (\n{_body(model)}\n) m",
+        f"COUNT({key}) - COUNT(DISTINCT {key}), {later}\nFROM (\n{body(model)}\n) m",
         binds,
     )
 
@@ -128,7 +128,7 @@ def _cast(window: Window) -> tuple[str, str]:
 
 
 def _selected(column: Column) -> str:
-    name = '"' + column.name.replace('"', '""') + '"'
+    name = quoted(column.name)
     if column.type in TIMES:
         return f"DATE_PART(EPOCH_MICROSECOND, m.{name}) AS {name}"
     return f"m.{name}"
@@ -148,11 +148,7 @@ def _kind(model: Model, column: Column) -> str:
             return "DATE"
         case ColumnType.DECIMAL if column.scale == 0:
             return "NUMBER(38,0)"
-    raise ConfigurationError(
-        f"model {model.name}: the watermark {column.name} must be a timestamp, a date or a whole "
-        f"number, it is {column.type.value}",
-        kind="watermark_type",
-    )
+    raise wrong_watermark(model.name, column.name, column.type.value)
 
 
 def _as_number(watermark: str, column: Column) -> str:
@@ -167,21 +163,9 @@ def _column(model: Model, columns: Sequence[Column], name: str) -> Column:
     for column in columns:
         if column.name == name:
             return column
-    raise ConfigurationError(
-        f"model {model.name} has no column {name}; it has {', '.join(c.name for c in columns)}",
-        kind="unknown_column",
-    )
-
-
-def _body(model: Model) -> str:
-    # A model may end in a semicolon or a comment: it stands on lines of its own.
-    return model.sql.strip().rstrip(";").rstrip()
+    raise unknown_column(model.name, name, (c.name for c in columns))
 
 
 def _quoted(name: str) -> str:
-    if _IDENTIFIER.fullmatch(name) is None:
-        raise ConfigurationError(
-            f"{name!r} is not a column name Hightide can use: letters, digits, _ and $",
-            kind="bad_identifier",
-        )
-    return f'"{name}"'
+    check_identifier(name)
+    return quoted(name)

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, unknown_column
 from connectors.records import Column, Model, Page
 from worker.rules.fingerprint import key_text, row_hasher
 from worker.rules.guards import blanked_columns, filled_columns
@@ -89,7 +89,4 @@ def index_of(model: Model, columns: Sequence[Column], name: str) -> int:
     for i, column in enumerate(columns):
         if column.name == name:
             return i
-    raise ConfigurationError(
-        f"model {model.name} has no column {name}; it has {', '.join(c.name for c in columns)}",
-        kind="unknown_column",
-    )
+    raise unknown_column(model.name, name, (c.name for c in columns))

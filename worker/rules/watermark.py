@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, wrong_watermark
 from connectors.records import Column, ColumnType, Model, Position
 from worker.rules.window import WindowPolicy
 
@@ -210,11 +210,7 @@ def watermark_of(model: Model, columns: Sequence[Column]) -> Watermark | None:
             return EpochWatermark(_UNIT_NS[model.watermark_unit])
         case ColumnType.DECIMAL if column.scale == 0:
             return CounterWatermark()
-    raise ConfigurationError(
-        f"model {model.name}: the watermark {column.name} must be a timestamp, a date or a whole "
-        f"number, it is {column.type.value}",
-        kind="watermark_type",
-    )
+    raise wrong_watermark(model.name, column.name, column.type.value)
 
 
 def _days_before(day: date, days: int) -> str:

@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from connectors.errors import ConfigurationError, ConnectorError, RetryableError
+from connectors.errors import (
+    ConfigurationError,
+    ConnectorError,
+    RetryableError,
+    unknown_column,
+)
 from connectors.ports import Source
 from connectors.records import Column, Model, Page, Position, Survey, Window
 from worker.clock import Clock
@@ -99,11 +104,7 @@ class FollowStage(Generic[P]):
         columns = await self._source.describe(model)
         watermark = watermark_of(model, columns)
         if watermark is None:
-            raise ConfigurationError(
-                f"model {model.name} has no column {model.watermark}; it has "
-                f"{', '.join(c.name for c in columns)}",
-                kind="unknown_column",
-            )
+            raise unknown_column(model.name, str(model.watermark), (c.name for c in columns))
         prepared = await self._publish.prepare(model, self._topic, columns, watermark)
         clock_ns = await self._source.clock_ns()
         before = watermark.end(clock_ns, self._policy)
