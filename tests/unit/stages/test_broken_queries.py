@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connectors.errors import ConfigurationError, ConnectorError, RetryableError
-from connectors.records import Page, Window
-from tests.fakes_polling import PEOPLE, CrashError, FakeSource, Outside
+from tests.fakes_polling import PEOPLE, CrashError, Outside
+from tests.unit.stages.breaking import BreakingSource
 from tests.unit.stages.polling_desk import Process
 from worker.rules.mqr import MqrPolicy
 from worker.rules.watermark import NS
@@ -20,21 +19,6 @@ KEYS = tuple("abcdefghij")
 PEOPLE_ALWAYS = replace(PEOPLE, change_tokens=())
 NO_OVERLAP = WindowPolicy(0.0, 0.0, max_rows=100, commit_rows=100)
 DOWN = RetryableError("down", kind="network")
-
-
-class BreakingSource(FakeSource):
-    """Breaks off a statement after `pages` pages of three, while there is a `failure`."""
-
-    failure: ConnectorError | None = None
-    pages = 0
-
-    async def read(self, window: Window) -> AsyncIterator[Page]:
-        given = 0
-        async for page in super().read(window):
-            if self.failure is not None and given == self.pages:
-                raise self.failure
-            given += 1
-            yield page
 
 
 @pytest.fixture

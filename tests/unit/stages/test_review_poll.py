@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from connectors.errors import ConfigurationError, ConnectorError, RetryableError, TooLargeError
 from connectors.ports import Sent
-from connectors.records import Change, Page, Survey, Window
+from connectors.records import Change, Survey
 from tests.fakes_polling import FakeProducer, FakeSource, Outside
+from tests.unit.stages.breaking import BreakingSource
 from tests.unit.stages.polling_desk import Process
 from worker.rules.watermark import NS
 from worker.rules.window import WindowPolicy
@@ -22,21 +23,6 @@ WRONG = ConfigurationError("a value does not fit", kind="unencodable")
 LARGE = TooLargeError("a record is larger than Kafka takes")
 ONE_WINDOW = WindowPolicy(5.0, 0.0, max_rows=100, commit_rows=100)
 DAY_NS = 86_400 * NS
-
-
-class BreakingSource(FakeSource):
-    """Breaks off a statement after `pages` pages, as long as there is a `failure`."""
-
-    failure: ConnectorError | None = None
-    pages = 0
-
-    async def read(self, window: Window) -> AsyncIterator[Page]:
-        given = 0
-        async for page in super().read(window):
-            if self.failure is not None and given == self.pages:
-                raise self.failure
-            given += 1
-            yield page
 
 
 class BreakingProducer(FakeProducer):
