@@ -16,8 +16,8 @@ from tests.fakes_polling import (
     FakeSchemas,
     FakeSource,
     Outside,
-    PollingMeter,
 )
+from tests.polling_meter import PollingMeter
 from worker.rules.guards import GuardPolicy
 from worker.rules.mqr import MqrPolicy
 from worker.rules.schedule import Every

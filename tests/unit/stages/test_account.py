@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from connectors.errors import FencedError, RetryableError
 from connectors.records import LedgerRecord, Model, Position
 from connectors.sqlite.index import SqliteIndex
-from tests.fakes_polling import NOON_NS, PEOPLE, FakeLedger, Outside, PollingMeter
+from tests.fakes_polling import NOON_NS, PEOPLE, FakeLedger, Outside
+from tests.polling_meter import PollingMeter
 from worker.rules.ledger import LedgerState, Reservation
 from worker.rules.mqr import MqrPolicy, key_hashes
 from worker.rules.watermark import NS, to_text

@@ -15,7 +15,8 @@ from connectors.errors import RetryableError
 from connectors.ports import KnownRow
 from connectors.records import Change
 from connectors.sqlite.index import SqliteIndex
-from tests.fakes_polling import NOON_NS, PEOPLE, FakeModelLog, FakeSchemas, Outside, PollingMeter
+from tests.fakes_polling import NOON_NS, PEOPLE, FakeModelLog, FakeSchemas, Outside
+from tests.polling_meter import PollingMeter
 from tests.unit.stages.polling_desk import TOPIC, Process
 from tests.unit.stages.snapshot_desk import WHOLE, folded, model_rows, people, taken
 from worker.rules.watermark import NS

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from connectors.records import Column, Model, Page, Position, Survey, Window
 from tests.fakes import FakeClock
-from tests.fakes_polling import COLUMNS, NOON_NS, PEOPLE, PollingMeter
+from tests.fakes_polling import COLUMNS, NOON_NS, PEOPLE
+from tests.polling_meter import PollingMeter
 from tests.unit.stages.polling_desk import TOPIC
 from worker.rules.ledger import Ended, Progress, Reservation
 from worker.rules.watermark import NS, to_text

@@ -10,7 +10,8 @@ import pytest
 from connectors.errors import FencedError
 from connectors.records import LedgerEntry, Model
 from connectors.sqlite.index import SqliteIndex
-from tests.fakes_polling import NOON_NS, PEOPLE, FakeLedger, Outside, PollingMeter
+from tests.fakes_polling import NOON_NS, PEOPLE, FakeLedger, Outside
+from tests.polling_meter import PollingMeter
 from worker.rules.ledger import Reservation
 from worker.rules.mqr import KEY_BYTES, MqrPolicy, key_hashes
 from worker.stages.account import AccountPolicy, AccountStage
