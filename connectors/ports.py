@@ -17,6 +17,7 @@ from connectors.records import (
     Item,
     LedgerEntry,
     LedgerRecord,
+    MappedRow,
     Message,
     Model,
     Outcome,
@@ -24,7 +25,6 @@ from connectors.records import (
     Partition,
     SnapshotCounts,
     Survey,
-    UserUpdate,
     Window,
 )
 
@@ -369,8 +369,16 @@ class Destination(Protocol):
         """Return when the destination answers and takes our key; change nothing there."""
         ...
 
-    def encode(self, update: UserUpdate) -> Item | None:
-        """Return the item as one call carries it, or None when its identity can't be valid."""
+    @property
+    def removes(self) -> bool:
+        """Whether rows that left the model, or that the sync's filter leaves out, are items too."""
+        ...
+
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:
+        """Return the item as one call carries it, or None when its identity can't be valid.
+
+        `key` is the row's primary key; `gone` rows left and are only asked for with `removes`.
+        """
         ...
 
     async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:

@@ -194,6 +194,7 @@ class RejectReason(StrEnum):
     FIELD_TYPE = "field_type"
     CONFLICT = "conflict"
     TOO_LARGE = "too_large"
+    UNKNOWN_USER = "unknown_user"  # an event whose user did not appear in all the time it was given
     UNEXPLAINED = "unexplained"
 
 
@@ -203,6 +204,7 @@ class SkipReason(StrEnum):
     ABSENT = "absent"  # update mode: Iterable has no such profile
     FORGOTTEN = "forgotten"  # GDPR-forgotten: never retried, never stored
     DELETED = "deleted"  # the row left the model; users objects keep their profile
+    FILTERED = "filtered"  # the sync's filter does not let it through
     SUPERSEDED = "superseded"  # of a poller that had been replaced; its successor reads it again
 
 
@@ -236,29 +238,46 @@ class Undetermined:
     """The answer does not say what became of this row: ask again, in a smaller batch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Not yet: ask again in a while. After the last try the row is rejected for `reason`."""
+
+    reason: RejectReason
+    http_status: int = 0
+
+
 Verdict = Delivered | Unchanged | Skipped | Rejected
-Outcome = Verdict | Undetermined
+Outcome = Verdict | Undetermined | Postponed
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One row as the destination wants it.
 
-    `identity` is what the destination matches by, in the form in which two spellings of one
-    profile are equal. `body` is the item's own JSON, encoded once so that batches are cut by
-    exact size.
+    `identity` is what answers name it by, in the form in which two spellings of one profile are
+    equal. `body` is the item's own JSON, encoded once so that batches are cut by exact size.
+    Items of one `key` are versions of one thing: the newest wins, one call at a time. `call` says
+    which of the destination's calls takes it; a batch holds items of one call.
     """
 
     identity: str
     body: bytes
+    key: str
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class UserUpdate:
-    """A mapped row before the destination's own encoding: who, and which fields."""
+class MappedRow:
+    """A row before the destination's own encoding.
+
+    `identity` is who it is of, `fields` go into the profile or event, `properties` into the item
+    itself (an event's name and time). `wanted` is False when the sync's filter leaves it out.
+    """
 
     identity: str
     fields: Mapping[str, object] = field(default_factory=dict)
+    properties: Mapping[str, object] = field(default_factory=dict)
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

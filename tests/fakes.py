@@ -17,6 +17,7 @@ from connectors.records import (
     DeadLetter,
     Delivered,
     Item,
+    MappedRow,
     Message,
     Outcome,
     Partition,
@@ -24,7 +25,6 @@ from connectors.records import (
     RejectReason,
     Skipped,
     SkipReason,
-    UserUpdate,
     Verdict,
 )
 from worker.rules.outcomes import outcome_label
@@ -110,7 +110,7 @@ class FakeInterpreter:
             return Rejected(RejectReason.UNDECODABLE)
         if fields["kind"] == "deleted":
             return Skipped(SkipReason.DELETED)
-        return Item(str(fields["id"]), message.value or b"")
+        return Item(str(fields["id"]), message.value or b"", str(fields["id"]))
 
     def changed_at_ns(self, message: Message) -> int:
         return int(orjson.loads(message.value or b"{}")["version"])
@@ -138,8 +138,10 @@ class FakeDestination:
     async def probe(self) -> None:
         return
 
-    def encode(self, update: UserUpdate) -> Item | None:
-        return Item(update.identity, orjson.dumps(update.fields)) if update.identity else None
+    removes = False
+
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:  # noqa: ARG002  # the port
+        return Item(row.identity, orjson.dumps(row.fields), row.identity) if row.identity else None
 
     async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
         self.calls.append(items)

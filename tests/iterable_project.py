@@ -11,7 +11,7 @@ import orjson
 from connectors.iterable.answers import Mode
 from connectors.iterable.client import IterableClient
 from connectors.iterable.users import IterableUsers, UsersPolicy
-from connectors.records import Item, Outcome, UserUpdate
+from connectors.records import Item, MappedRow, Outcome
 from connectors.sandbox.iterable import IterableSandbox, Options, ProjectType
 from connectors.sandbox.iterable.faults import Fault
 from connectors.sandbox.iterable.journal import Entry
@@ -95,7 +95,7 @@ async def run_project(kind: Literal["email", "userId", "hybrid"]) -> AsyncIterat
 
 def item(users: IterableUsers, identity: str, **fields: object) -> Item:
     """A row as the destination wants it; its identity must be possible."""
-    found = users.encode(UserUpdate(identity, fields))
+    found = users.encode(MappedRow(identity, fields), b"1")
     assert found is not None
     return found
 

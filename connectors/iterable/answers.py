@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
@@ -26,6 +27,7 @@ from connectors.errors import (
 from connectors.iterable.client import Reply
 from connectors.records import (
     Delivered,
+    Item,
     Outcome,
     Rejected,
     RejectReason,
@@ -36,6 +38,16 @@ from connectors.records import (
 )
 
 Mode = Literal["upsert", "update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the lists of a bulk answer mean where that depends on object and mode."""
+
+    not_found: Outcome
+    invalid_user_id: Outcome
+    no_op: Outcome
+
 
 _ROW_INDEX = re.compile(r"obj\.(?:users|events|subscribers)\[(\d+)\]")
 _REFUSED_CODES: Mapping[str, RejectReason] = {
@@ -49,15 +61,26 @@ _REFUSED_CODES: Mapping[str, RejectReason] = {
 }
 
 
-def outcomes(reply: Reply, identities: Sequence[str], mode: Mode) -> list[Outcome]:
+def users_meaning(mode: Mode) -> Meaning:
+    """Return what the answer of bulkUpdate means."""
+    if mode == "upsert":
+        bad_id = Rejected(RejectReason.INVALID_IDENTITY, 200)
+        return Meaning(Rejected(RejectReason.UNEXPLAINED, 200), bad_id, Unchanged())
+    # In update mode an unknown userId may be listed as not found, invalid or no-op (it is not
+    # documented which): the format was checked before sending, so all three mean absent.
+    absent = Skipped(SkipReason.ABSENT)
+    return Meaning(absent, absent, absent)
+
+
+def outcomes(reply: Reply, items: Sequence[Item], meaning: Meaning) -> list[Outcome]:
     """Return one outcome per row of a bulk call, in order.
 
-    `identities` are in the form in which equal ones are equal: e-mails in lower case. Raises one
-    of connectors.errors when the call as a whole failed; never anything else.
+    Raises one of connectors.errors when the call as a whole failed; never anything else.
     """
+    identities = [item.identity for item in items]
     document = _document(reply.body)
     if 200 <= reply.status < 300:
-        return _bulk(document, identities, mode, reply.status)
+        return _bulk(document, identities, meaning, reply.status)
     raise _failure(reply, document)
 
 
@@ -130,14 +153,14 @@ def _refusal(code: object, params: object) -> RefusedError:
 
 
 def _bulk(
-    document: Mapping[str, Any], identities: Sequence[str], mode: Mode, status: int
+    document: Mapping[str, Any], identities: Sequence[str], meaning: Meaning, status: int
 ) -> list[Outcome]:
     succeeded, failed = document.get("successCount"), document.get("failCount")
     if not isinstance(succeeded, int) or not isinstance(failed, int):
         raise RetryableError(
             f"Iterable answered {status} with something that is no result", kind="unreadable"
         )
-    verdicts = _named(document, mode, status)
+    verdicts = _named(document, meaning, status)
     found: list[Outcome | None] = [verdicts.get(identity) for identity in identities]
     named = sum(v is not None for v in found)
     unchanged = sum(isinstance(v, Unchanged) for v in found)
@@ -150,28 +173,21 @@ def _bulk(
     return [Undetermined() if v is None else v for v in found]
 
 
-def _named(document: Mapping[str, Any], mode: Mode, status: int) -> dict[str, Outcome]:
+def _named(document: Mapping[str, Any], meaning: Meaning, status: int) -> dict[str, Outcome]:
     """Return what the lists of an answer say of each identifier they name."""
     failures = document.get("failedUpdates")
     lists = failures if isinstance(failures, dict) else {}
-    absent: Outcome = Skipped(SkipReason.ABSENT)
-    if mode == "upsert":
-        absent = Rejected(RejectReason.UNEXPLAINED, status)
     bad_id: Outcome = Rejected(RejectReason.INVALID_IDENTITY, status)
-    # In update mode an unknown userId may be listed as not found, invalid or no-op (it is not
-    # documented which): the format was checked before sending, so all three mean absent.
-    bad_user_id = absent if mode == "update" else bad_id
-    no_op: Outcome = absent if mode == "update" else Unchanged()
     verdicts: dict[str, Outcome] = {}
     for source, name, verdict in (
-        (document, "noOpEmails", no_op),
-        (document, "noOpUserIds", no_op),
+        (document, "noOpEmails", meaning.no_op),
+        (document, "noOpUserIds", meaning.no_op),
         (document, "invalidEmails", bad_id),
-        (document, "invalidUserIds", bad_user_id),
+        (document, "invalidUserIds", meaning.invalid_user_id),
         (lists, "invalidEmails", bad_id),
-        (lists, "invalidUserIds", bad_user_id),
-        (lists, "notFoundEmails", absent),
-        (lists, "notFoundUserIds", absent),
+        (lists, "invalidUserIds", meaning.invalid_user_id),
+        (lists, "notFoundEmails", meaning.not_found),
+        (lists, "notFoundUserIds", meaning.not_found),
         (lists, "invalidDataEmails", Rejected(RejectReason.INVALID_DATA, status)),
         (lists, "invalidDataUserIds", Rejected(RejectReason.INVALID_DATA, status)),
         (lists, "conflictEmails", Rejected(RejectReason.CONFLICT, status)),

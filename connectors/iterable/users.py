@@ -13,10 +13,10 @@ from typing import Literal
 
 import orjson
 
-from connectors.iterable.answers import Mode, check, outcomes
+from connectors.iterable.answers import Mode, check, outcomes, users_meaning
 from connectors.iterable.client import IterableClient
 from connectors.ports import CallLimits
-from connectors.records import Item, Outcome, UserUpdate
+from connectors.records import Item, MappedRow, Outcome
 
 PATH = "/api/users/bulkUpdate"
 PROBE_PATH = "/api/lists"
@@ -65,22 +65,24 @@ class IterableUsers:
     def limits(self) -> CallLimits:
         return self._limits
 
-    def encode(self, update: UserUpdate) -> Item | None:
+    @property
+    def removes(self) -> bool:
+        return False  # a profile outlives its row
+
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:  # noqa: ARG002  # one profile, whatever its row's key
         """Return the item of the call, or None when the identity can't be one."""
         if self._policy.match == "email":
-            identity = update.identity.strip().lower()
+            identity = row.identity.strip().lower()
             valid = _EMAIL.fullmatch(identity) is not None
         else:
-            identity = update.identity
+            identity = row.identity
             valid = _USER_ID.fullmatch(identity) is not None
         if not valid:
             return None
-        body = orjson.dumps(
-            {self._policy.match: identity, **self._flags, "dataFields": update.fields}
-        )
+        body = orjson.dumps({self._policy.match: identity, **self._flags, "dataFields": row.fields})
         # A kept result of orjson holds 4 KB whatever its length: 30,000 waiting rows would be
         # 120 MB. The copy holds what it needs.
-        return Item(identity, bytes(memoryview(body)))
+        return Item(identity, bytes(memoryview(body)), identity)
 
     async def probe(self) -> None:
         """Ask for the lists: 100 calls a second are permitted, and it needs the same key."""
@@ -90,7 +92,7 @@ class IterableUsers:
         """Make one bulk call; one outcome per item, in order."""
         body = _HEAD + b",".join(item.body for item in items) + _TAIL
         reply = await self._client.post(PATH, body)
-        return outcomes(reply, [item.identity for item in items], self._policy.mode)
+        return outcomes(reply, items, users_meaning(self._policy.mode))
 
     async def close(self) -> None:
         await self._client.close()

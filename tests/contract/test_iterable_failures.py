@@ -124,7 +124,7 @@ async def test_a_bad_row_is_named_by_its_number(project: Project) -> None:
     """A row of a wrong JSON shape: `obj.users[1].…` becomes the guilty row 1."""
     users = project.users("update")
     good = item(users, "1", n=1)
-    bad = type(good)("2", b'{"userId":2,"dataFields":{}}')
+    bad = type(good)("2", b'{"userId":2,"dataFields":{}}', "2")
 
     with pytest.raises(RefusedError) as caught:
         await users.deliver([good, bad, good])

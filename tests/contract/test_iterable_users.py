@@ -11,12 +11,12 @@ from connectors.iterable.answers import Mode
 from connectors.iterable.users import MAX_BODY_BYTES, MAX_ROWS
 from connectors.records import (
     Delivered,
+    MappedRow,
     Outcome,
     Rejected,
     RejectReason,
     Skipped,
     SkipReason,
-    UserUpdate,
 )
 from tests.iterable_project import BULK, Project, deliver, item, run_project
 from tests.topics import wait_until
@@ -144,13 +144,13 @@ async def test_an_address_only_iterable_finds_invalid_is_rejected_alone(project:
 async def test_what_can_be_no_address_is_not_sent(project: Project, identity: str) -> None:
     """Known before the call: no item is made of it."""
     users = project.users("upsert", match="email")
-    assert users.encode(UserUpdate(identity)) is None
+    assert users.encode(MappedRow(identity), b"1") is None
 
 
 @pytest.mark.parametrize("identity", ["", " 1", "1 ", "x" * 53, "ü", "a\tb"])
 async def test_what_can_be_no_user_id_is_not_sent(project: Project, identity: str) -> None:
     """At most 52 printable ASCII characters without space at either end."""
-    assert project.users("upsert").encode(UserUpdate(identity)) is None
+    assert project.users("upsert").encode(MappedRow(identity), b"1") is None
 
 
 async def test_a_row_with_a_text_beyond_any_field_is_rejected_alone(project: Project) -> None:

@@ -25,8 +25,8 @@ DELIVERING = (
         name="buried_first",
         promise="A rejected row has its outcome once the dead-letter topic holds it.",
         file=_DELIVER,
-        old="            await self._bury(rejected)\n            self._acknowledge(settled)\n",
-        new="            self._acknowledge(settled)\n            await self._bury(rejected)\n",
+        old="            await self._bury(rejected)\n            self._acknowledge(judged)\n",
+        new="            self._acknowledge(judged)\n            await self._bury(rejected)\n",
         tests=(
             "tests/unit/stages/test_deliver.py::test_rejected_rows_are_buried_before_their_offset_moves",
         ),
@@ -85,8 +85,8 @@ DELIVERING = (
         name="one_call",
         promise="While a call for a profile is out its newer version waits.",
         file=_BATCHING,
-        old="if entry.item.identity in self._in_flight:",
-        new="if entry.item.identity in self._parked:",
+        old="if entry.item.key in self._in_flight:",
+        new="if entry.item.key in self._parked:",
         tests=("tests/unit/stages/test_deliver.py::test_a_profile_is_in_one_call_at_a_time",),
     ),
     Mutation(

@@ -46,6 +46,7 @@ from connectors.sqlite.snapshots import SqliteSnapshots
 from worker.app.own_source import own_source
 from worker.config.document import ConfigError
 from worker.config.load import base_url
+from worker.config.objects import UsersSync
 from worker.config.secrets import SecretRef, plain, resolve
 from worker.config.settings import Settings
 from worker.config.syncs import Config
@@ -97,6 +98,8 @@ class Parts:
         sync = self.config.syncs[sync_name]
         config = self.config.destinations[sync.destination]
         [match] = sync.match
+        if not isinstance(sync, UsersSync):
+            raise NotImplementedError(sync.object)
         policy = UsersPolicy(sync.mode, match, config.project_type)
         return IterableUsers(IterableClient(base_url(config), _key(config.api_key)), policy)
 

@@ -210,7 +210,7 @@ class Roles:
                 BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger),
                 dead_letter_limit=DeadLetterLimit(sync.max_reject_share),
             ),
-            InterpretStage(name, mapping, schemas, destination.encode),
+            InterpretStage(name, mapping, schemas, destination),
             SendStage(name, destination, rate, persist, clock=self._clock, meter=self.meter),
             dead_letters,
             persist,

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from worker.config.document import ConfigError, Document, read_document
-from worker.config.syncs import Config, DestinationConfig, SyncConfig, reserved_field
+from worker.config.objects import OBJECTS, SyncConfig, UsersSync, reserved_field
+from worker.config.syncs import Config, DestinationConfig
 
 REGION_URLS = {"us": "https://api.iterable.com", "eu": "https://api.eu.iterable.com"}
 
@@ -40,7 +41,11 @@ def _first(document: Document, error: ValidationError) -> ConfigError:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     # pydantic puts "[key]" behind the place when the key itself is at fault.
     place = [part for part in first["loc"] if part != "[key]"]
+    if place[:1] == ["syncs"] and place[2:3] and place[2] in OBJECTS:
+        del place[2]  # which object it is of, not a key of the file
     match first["type"]:
+        case "union_tag_not_found" | "union_tag_invalid":
+            place, sentence = [*place, "object"], f"say one of {', '.join(OBJECTS)}"
         case "missing":
             sentence = "is missing: add it"
         case "extra_forbidden":
@@ -91,6 +96,8 @@ def _check_sync(document: Document, name: str, sync: SyncConfig, config: Config)
     project = config.destinations[sync.destination].project_type
     if "email" in sync.match and project == "userId":
         raise document.error((*place, "match"), "a userId project is matched by userId")
+    if not isinstance(sync, UsersSync):
+        return
     if sync.mode == "update" and not ("userId" in sync.match and project == "email"):
         raise document.error(
             (*place, "mode"),

@@ -5,24 +5,14 @@ Every field's description is its documentation: docs/settings.md is made of them
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from worker.config.models import ModelConfig, SourceConfig
-from worker.config.types import (
-    CronExpression,
-    Interval,
-    Name,
-    Options,
-    Seconds,
-    Secret,
-    Strict,
-    Zone,
-    split_list,
-)
-from worker.rules.mapping import RESERVED_FIELDS
-from worker.rules.schedule import DAILY, Continuous, Cron, Every, Schedule
+from worker.config.objects import SyncConfig
+from worker.config.types import Name, Options, Seconds, Secret, Strict, Zone, split_list
+from worker.rules.schedule import DAILY, Schedule
 
 
 class DestinationConfig(Strict):
@@ -37,65 +27,6 @@ class DestinationConfig(Strict):
     project_type: Literal["email", "userId", "hybrid"] = Field(
         default="email", description="the type Iterable shows for the project"
     )
-
-
-class SyncConfig(Strict):
-    """A model to a destination."""
-
-    model: str = Field(description="name of the model")
-    destination: str = Field(description="name of the destination")
-    object: Literal["users"] = Field(description="what a row becomes there")
-    mode: Literal["upsert", "update"] = Field(
-        description="upsert creates profiles, update never does"
-    )
-    every: Interval = Field(
-        default=None,
-        description="how often the model is polled; one of every, cron and continuous, "
-        "24h when none is said",
-    )
-    cron: CronExpression | None = Field(
-        default=None,
-        description="when the model is polled: minute, hour, day of month, month, day of week, "
-        "e.g. '45 8 * * *'",
-    )
-    zone: Zone | None = Field(default=None, description="time zone of cron (UTC)")
-    continuous: Interval = Field(
-        default=None, description="how long after the end of a poll the next one starts"
-    )
-    match: dict[Literal["email", "userId"], str] = Field(
-        min_length=1, max_length=1, description="profile identifier: the column that holds it"
-    )
-    fields: dict[str, str] = Field(min_length=1, description="profile field: column")
-    nulls: Literal["clear", "keep"] = Field(
-        default="clear", description="what a NULL does to the field: remove it, or leave it"
-    )
-    rate_share: float = Field(
-        default=0.9, gt=0, le=1, description="share of Iterable's published limit that is used"
-    )
-    linger: Seconds = Field(
-        default=0.5, description="how long a row waits for others to fill its call (0.5s)"
-    )
-    max_reject_share: float = Field(
-        default=0.2, ge=0, le=1, description="share of rejected rows above which the sync stops"
-    )
-
-    @model_validator(mode="after")
-    def _one_schedule(self) -> Self:
-        said = [n for n in ("every", "cron", "continuous") if getattr(self, n) is not None]
-        if len(said) > 1:
-            raise ValueError(f"a sync has one schedule: keep one of {', '.join(said)}")
-        if self.zone is not None and self.cron is None:
-            raise ValueError("zone is the time zone of cron: remove it, or say when with cron")
-        return self
-
-    @property
-    def schedule(self) -> Schedule:
-        """When this sync wants its model polled."""
-        if self.cron is not None:
-            return Cron(self.cron, self.zone or "UTC")
-        if self.continuous is not None:
-            return Continuous(self.continuous)
-        return DAILY if self.every is None else Every(self.every)
 
 
 class RegistryConfig(Strict):
@@ -161,11 +92,3 @@ class Config(Strict):
     def schedules(self, model: str) -> tuple[Schedule, ...]:
         """Return when a model is polled: what its syncs say, daily when it has none."""
         return tuple(s.schedule for s in self.syncs.values() if s.model == model) or (DAILY,)
-
-
-def reserved_field(sync: SyncConfig) -> str | None:
-    """Return a mapped field that belongs to Iterable, if there is one."""
-    for name in sync.fields:
-        if name in RESERVED_FIELDS or name.startswith(("subscribed", "unsubscribed")):
-            return name
-    return None

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.records import RejectReason, SkipReason
-from worker.config import models, syncs
+from worker.config import models, objects, syncs
 from worker.config.secrets import SecretRef
 from worker.config.settings import Settings
 from worker.config.types import parse_seconds
@@ -23,7 +23,9 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("models.NAME", models.ModelConfig),
     ("models.NAME.guards", models.GuardsConfig),
     ("destinations.NAME", syncs.DestinationConfig),
-    ("syncs.NAME", syncs.SyncConfig),
+    ("syncs.NAME, object: users", objects.UsersSync),
+    ("syncs.NAME, object: events", objects.EventsSync),
+    ("syncs.NAME, object: lists", objects.ListsSync),
     ("kafka", syncs.KafkaConfig),
     ("kafka.schema_registry", syncs.RegistryConfig),
     ("mqr", syncs.MqrConfig),

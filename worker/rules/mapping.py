@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
-from connectors.records import Column, ColumnType, UserUpdate
+from connectors.records import Column, ColumnType, MappedRow
 from worker.rules.fingerprint import key_text
 
 LARGEST_LONG = 2**63 - 1
@@ -57,13 +57,13 @@ class UnmappableError(Exception):
     """A value has no form that the destination takes."""
 
 
-Mapper = Callable[[Mapping[str, object]], UserUpdate]
+Mapper = Callable[[Mapping[str, object]], MappedRow]
 
 
 def compile_mapping(
     policy: MappingPolicy, columns: Sequence[Column], field_name: Callable[[str], str]
 ) -> Mapper:
-    """Return the function from a decoded row to a UserUpdate.
+    """Return the function from a decoded row to a MappedRow.
 
     `field_name` says under which name a column stands in the decoded row.
     A mapped column that is not there is left out: it was added after these rows were written (the
@@ -82,7 +82,7 @@ def compile_mapping(
     ]
     clear = policy.nulls == "clear"
 
-    def update(row: Mapping[str, object]) -> UserUpdate:
+    def update(row: Mapping[str, object]) -> MappedRow:
         identity = row[identity_key]
         if identity is None:
             raise UnmappableError("the row has no value to match the profile by")
@@ -94,7 +94,7 @@ def compile_mapping(
                     fields[target] = None
             else:
                 fields[target] = value if convert is None else convert(value)
-        return UserUpdate(key_text(identity), fields)
+        return MappedRow(key_text(identity), fields)
 
     return update
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from connectors.ports import DeadLetters
 from connectors.records import (
@@ -20,6 +20,7 @@ from connectors.records import (
     Item,
     Message,
     Partition,
+    Postponed,
     Rejected,
     Skipped,
     SkipReason,
@@ -51,7 +52,7 @@ class Settlement(Protocol):
     @property
     def entry(self) -> Entry: ...
     @property
-    def verdict(self) -> Verdict: ...
+    def verdict(self) -> Verdict | Postponed: ...
     @property
     def attempts(self) -> int: ...
 
@@ -87,7 +88,15 @@ class DeliverPolicy:
 
     batch: BatchPolicy
     max_calls: int = 6
+    postpone_seconds: float = 60.0
+    max_postponed: int = 3
     dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+
+
+class _Judged(NamedTuple):
+    entry: Entry
+    verdict: Verdict
+    attempts: int
 
 
 class DeliverStage:
@@ -210,7 +219,9 @@ class DeliverStage:
 
     async def _batch_is_due(self) -> None:
         while not self._clock.stopping():
-            due = self._batcher.due_in(self._clock.monotonic())
+            now = self._clock.monotonic()
+            self._batcher.wake(now)
+            due = self._batcher.due_in(now)
             if due == 0.0 and len(self._calls) < self._policy.max_calls:
                 return
             self._news.clear()
@@ -234,25 +245,35 @@ class DeliverStage:
 
     async def _deliver(self, batch: list[Entry]) -> None:
         with contextlib.suppress(StoppingError):
-            settled = await self._send.settle(batch, self._keep_ours)
-            rejected = [
-                (s.entry.message, s.verdict, s.attempts)
-                for s in settled
-                if isinstance(s.verdict, Rejected)
-            ]
-            await self._within(self._share, len(settled), len(rejected))
+            judged = self._judged(await self._send.settle(batch, self._keep_ours))
+            rejected = [(e.message, v, n) for e, v, n in judged if isinstance(v, Rejected)]
+            await self._within(self._share, len(judged), len(rejected))
             await self._bury(rejected)
-            self._acknowledge(settled)
+            self._acknowledge(judged)
 
-    def _acknowledge(self, settled: Sequence[Settlement]) -> None:
-        counts: dict[Verdict, int] = {}
+    def _judged(self, settled: Sequence[Settlement]) -> list[_Judged]:
+        """Return what has its verdict; keep the rest for later, or reject it after the last try."""
+        judged: list[_Judged] = []
         for one in settled:
-            for tracker, offset in one.entry.covers:
+            verdict = one.verdict
+            if isinstance(verdict, Postponed):
+                if one.entry.postponed < self._policy.max_postponed:
+                    until = self._clock.monotonic() + self._policy.postpone_seconds
+                    self._batcher.postpone(one.entry, until)
+                    continue
+                verdict = Rejected(verdict.reason, verdict.http_status)
+            judged.append(_Judged(one.entry, verdict, one.attempts))
+        return judged
+
+    def _acknowledge(self, judged: Sequence[_Judged]) -> None:
+        counts: dict[Verdict, int] = {}
+        for entry, verdict, _ in judged:
+            for tracker, offset in entry.covers:
                 tracker.ack(offset)
-            counts[one.verdict] = counts.get(one.verdict, 0) + len(one.entry.covers)
+            counts[verdict] = counts.get(verdict, 0) + len(entry.covers)
         for verdict, rows in counts.items():
             self._meter.outcome(self._sync, verdict, rows)
-        changed = [s.entry.changed_at_ns for s in settled if isinstance(s.verdict, Delivered)]
+        changed = [e.changed_at_ns for e, verdict, _ in judged if isinstance(verdict, Delivered)]
         self._meter.delivered_at(self._sync, changed, self._clock.now())
 
     async def _within(self, newest: RejectShare, rows: int, rejected: int) -> None:

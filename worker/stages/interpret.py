@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from connectors.avro import RowDecoder, UndecodableError, avro_name, schema_id_of
 from connectors.errors import ConfigurationError
 from connectors.ports import Schemas
 from connectors.records import (
     Item,
+    MappedRow,
     Message,
     Rejected,
     RejectReason,
     Skipped,
     SkipReason,
-    UserUpdate,
 )
 from worker.rules.mapping import (
     Mapper,
@@ -24,17 +25,25 @@ from worker.rules.mapping import (
     compile_mapping,
 )
 
-Encode = Callable[[UserUpdate], Item | None]
+
+class Encoder(Protocol):
+    """The destination, as interpret sees it."""
+
+    @property
+    def removes(self) -> bool: ...
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None: ...
 
 
 class InterpretStage:
     """Decodes, maps and encodes the messages of one sync."""
 
-    def __init__(self, sync: str, mapping: MappingPolicy, schemas: Schemas, encode: Encode) -> None:
+    def __init__(
+        self, sync: str, mapping: MappingPolicy, schemas: Schemas, encoder: Encoder
+    ) -> None:
         self._sync = sync
         self._mapping = mapping
         self._schemas = schemas
-        self._encode = encode
+        self._encoder = encoder
         # One entry per schema that rows of the topic have.
         self._readers: dict[int, tuple[RowDecoder, Mapper]] = {}
 
@@ -53,7 +62,8 @@ class InterpretStage:
 
     def item(self, message: Message) -> Item | Skipped | Rejected:
         """Return what to send for a message whose schema was learnt."""
-        if message.value is None or _header(message, "op") == b"delete":
+        gone = _header(message, "op") == b"delete"
+        if message.value is None or (gone and not self._encoder.removes):
             return Skipped(SkipReason.DELETED)
         schema_id = _schema_id(message)
         reader = None if schema_id is None else self._readers.get(schema_id)
@@ -61,8 +71,10 @@ class InterpretStage:
             return Rejected(RejectReason.UNDECODABLE)
         decoder, mapper = reader
         try:
-            update = mapper(decoder.decode(message.value))
-            item = self._encode(update)
+            row = mapper(decoder.decode(message.value))
+            if not (row.wanted or gone or self._encoder.removes):
+                return Skipped(SkipReason.FILTERED)
+            item = self._encoder.encode(row, message.key, gone=gone or not row.wanted)
         except UndecodableError:
             return Rejected(RejectReason.UNDECODABLE)
         except UnmappableError:

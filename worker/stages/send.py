@@ -19,7 +19,14 @@ from connectors.errors import (
     TooLargeError,
 )
 from connectors.ports import Destination
-from connectors.records import Outcome, Rejected, RejectReason, Undetermined, Verdict
+from connectors.records import (
+    Outcome,
+    Postponed,
+    Rejected,
+    RejectReason,
+    Undetermined,
+    Verdict,
+)
 from worker.clock import Clock
 from worker.rules.batching import Entry
 from worker.rules.rate_limit import RateLimit, RatePolicy
@@ -47,7 +54,7 @@ class Settled:
     """A row with its verdict, and the calls it took."""
 
     entry: Entry
-    verdict: Verdict
+    verdict: Verdict | Postponed
     attempts: int
 
 
@@ -152,7 +159,7 @@ class SendStage:
 
 def _judge(
     part: list[Entry], result: Sequence[Outcome] | ConnectorError
-) -> tuple[list[tuple[Entry, Verdict]], list[Entry]]:
+) -> tuple[list[tuple[Entry, Verdict | Postponed]], list[Entry]]:
     """Return the rows with a verdict, and the rows to ask about again."""
     if isinstance(result, RefusedError):
         return _blame(part, result)
@@ -160,7 +167,7 @@ def _judge(
         if len(part) > 1:
             return [], part
         return [(part[0], Rejected(RejectReason.TOO_LARGE, 413))], []
-    found: list[tuple[Entry, Verdict]] = []
+    found: list[tuple[Entry, Verdict | Postponed]] = []
     still_open: list[Entry] = []
     for entry, outcome in zip(part, result, strict=True):
         if not isinstance(outcome, Undetermined):
@@ -174,10 +181,10 @@ def _judge(
 
 def _blame(
     part: list[Entry], refusal: RefusedError
-) -> tuple[list[tuple[Entry, Verdict]], list[Entry]]:
+) -> tuple[list[tuple[Entry, Verdict | Postponed]], list[Entry]]:
     verdict = Rejected(RejectReason(refusal.reason), 400)
     if len(part) == 1:
         return [(part[0], verdict)], []
     guilty = {i for i in refusal.guilty if i < len(part)}
-    found: list[tuple[Entry, Verdict]] = [(part[i], verdict) for i in sorted(guilty)]
+    found: list[tuple[Entry, Verdict | Postponed]] = [(part[i], verdict) for i in sorted(guilty)]
     return found, [entry for i, entry in enumerate(part) if i not in guilty]

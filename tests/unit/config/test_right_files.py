@@ -9,9 +9,9 @@ import pytest
 import worker.config
 from worker.config.document import ConfigError
 from worker.config.load import base_url, load_config
+from worker.config.objects import UsersSync
 from worker.config.secrets import SecretRef, plain, resolve
 from worker.config.settings import load_settings
-from worker.config.syncs import SyncConfig
 from worker.rules.schedule import DAILY, Continuous, Cron, Every, Schedule
 
 EXAMPLE = Path(worker.config.__file__).parent / "example.yaml"
@@ -70,9 +70,9 @@ def test_a_model_has_the_schedules_of_all_its_syncs() -> None:
     config = load_config(EXAMPLE)
     sync = config.syncs["iterable-production"].model_dump()
     syncs = {
-        "a": SyncConfig(**sync),
-        "b": SyncConfig(**{**sync, "every": None, "continuous": "30s"}),
-        "c": SyncConfig(**{**sync, "model": "other"}),
+        "a": UsersSync(**sync),
+        "b": UsersSync(**{**sync, "every": None, "continuous": "30s"}),
+        "c": UsersSync(**{**sync, "model": "other"}),
     }
     config = config.model_copy(update={"syncs": syncs})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -17,10 +18,12 @@ from connectors.errors import (
     ThrottledError,
     TooLargeError,
 )
-from connectors.iterable.answers import Mode, check, outcomes
+from connectors.iterable import answers
+from connectors.iterable.answers import Mode, check, users_meaning
 from connectors.iterable.client import Reply
 from connectors.records import (
     Delivered,
+    Item,
     Outcome,
     Rejected,
     RejectReason,
@@ -36,6 +39,11 @@ ABSENT = Skipped(SkipReason.ABSENT)
 
 def reply(body: Any, status: int = 200) -> Reply:
     return Reply(status, body if isinstance(body, bytes) else orjson.dumps(body))
+
+
+def outcomes(answer: Reply, identities: Sequence[str], mode: Mode) -> list[Outcome]:
+    items = [Item(identity, b"{}", identity) for identity in identities]
+    return answers.outcomes(answer, items, users_meaning(mode))
 
 
 def bulk(succeeded: int, failed: int, mode: Mode = "update", **lists: Any) -> list[Outcome]:

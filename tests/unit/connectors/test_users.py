@@ -9,7 +9,7 @@ import pytest
 
 from connectors.iterable.client import IterableClient
 from connectors.iterable.users import IterableUsers, UsersPolicy
-from connectors.records import UserUpdate
+from connectors.records import MappedRow
 
 
 def users(
@@ -22,7 +22,7 @@ def users(
 
 
 def body(made: IterableUsers, identity: str, fields: dict[str, object]) -> Any:
-    item = made.encode(UserUpdate(identity, fields))
+    item = made.encode(MappedRow(identity, fields), b"1")
     assert item is not None
     return orjson.loads(item.body)
 
@@ -47,7 +47,7 @@ def test_other_projects_need_no_flag(project: Literal["userId", "hybrid"]) -> No
 
 def test_emails_go_out_in_the_form_in_which_equal_ones_are_equal() -> None:
     """Two spellings of one profile must not stand in one call."""
-    item = users("email", "upsert").encode(UserUpdate(" Ann@Example.COM ", {}))
+    item = users("email", "upsert").encode(MappedRow(" Ann@Example.COM ", {}), b"1")
 
     assert item is not None
     assert "ann@example.com" == item.identity
@@ -57,7 +57,7 @@ def test_emails_go_out_in_the_form_in_which_equal_ones_are_equal() -> None:
 @pytest.mark.parametrize("identity", ["", " 7", "7 ", "x" * 53, "é", "a\nb", "\u200b7"])
 def test_what_is_no_user_id_is_no_item(identity: str) -> None:
     """At most 52 printable characters, no space at either end."""
-    assert None is users().encode(UserUpdate(identity, {}))
+    assert None is users().encode(MappedRow(identity, {}), b"1")
 
 
 @pytest.mark.parametrize("identity", ["7", "x" * 52, "a b", "!", "~x~"])
@@ -69,7 +69,7 @@ def test_what_is_a_user_id_is_taken(identity: str) -> None:
 @pytest.mark.parametrize("identity", ["", "a", "a@b", "a@b.", "a@@b.c", "a b@c.de", "@b.c", "a@.c"])
 def test_what_is_no_email_is_no_item(identity: str) -> None:
     """Iterable would refuse the whole call for it."""
-    assert None is users("email", "upsert").encode(UserUpdate(identity, {}))
+    assert None is users("email", "upsert").encode(MappedRow(identity, {}), b"1")
 
 
 def test_limits_stay_below_the_published_ones() -> None:

@@ -26,7 +26,7 @@ def entry(
     tracker: OffsetTracker | None = None,
 ) -> Entry:
     covers = [(tracker or OffsetTracker(0), offset)]
-    item = Item(identity, b"x" * size)
+    item = Item(identity, b"x" * size, identity)
     return Entry(item, Message(partition, offset, b"", b"", []), covers, changed_at_ns, since)
 
 

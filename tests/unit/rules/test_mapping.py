@@ -10,7 +10,7 @@ from typing import Literal
 import orjson
 import pytest
 
-from connectors.records import Column, ColumnType, UserUpdate
+from connectors.records import Column, ColumnType, MappedRow
 from worker.rules.mapping import (
     MappingPolicy,
     MissingColumnError,
@@ -28,7 +28,7 @@ def map_row(
     row: Mapping[str, object],
     fields: Mapping[str, str],
     nulls: Literal["clear", "keep"] = "clear",
-) -> UserUpdate:
+) -> MappedRow:
     policy = MappingPolicy("ID", fields, nulls)
     return compile_mapping(policy, COLUMNS, str.lower)({"id": Decimal(7), **row})
 
@@ -127,7 +127,7 @@ def test_one_column_may_fill_two_fields() -> None:
     """And columns that nobody maps go nowhere."""
     update = map_row({"text": "x", "float": 1.0}, {"a": "TEXT", "b": "TEXT"})
 
-    assert UserUpdate("7", {"a": "x", "b": "x"}) == update
+    assert MappedRow("7", {"a": "x", "b": "x"}) == update
 
 
 def test_the_years_have_four_digits() -> None:

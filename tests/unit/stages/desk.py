@@ -64,7 +64,7 @@ class Desk:
             DeliverPolicy(
                 batch or BatchPolicy(linger_seconds=0.0),
                 max_calls,
-                limit or DeadLetterLimit(max_share=1.0),
+                dead_letter_limit=limit or DeadLetterLimit(max_share=1.0),
             ),
             self.interpreter,
             self.send,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import orjson
 import pytest
 
@@ -11,13 +13,13 @@ from connectors.records import (
     Column,
     ColumnType,
     Item,
+    MappedRow,
     Message,
     Partition,
     Rejected,
     RejectReason,
     Skipped,
     SkipReason,
-    UserUpdate,
 )
 from worker.rules.mapping import MappingPolicy
 from worker.stages.interpret import InterpretStage
@@ -48,12 +50,23 @@ class KnownSchemas:
         return
 
 
-def encode(update: UserUpdate) -> Item | None:
-    return Item(update.identity, orjson.dumps(update.fields)) if update.identity else None
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Items that say what they were asked for."""
+
+    removes: bool = False
+
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:
+        call = "remove" if gone else ""
+        return (
+            Item(row.identity, orjson.dumps(row.fields), key.decode(), call)
+            if row.identity
+            else None
+        )
 
 
 def stage(schemas: KnownSchemas, mapping: MappingPolicy = MAPPING) -> InterpretStage:
-    return InterpretStage("people-to-iterable", mapping, schemas, encode)
+    return InterpretStage("people-to-iterable", mapping, schemas, Encoder())
 
 
 def row(identity: str | None, name: str | None, schema_id: int = 1) -> Message:
@@ -73,7 +86,7 @@ async def interpret(message: Message, *, known: dict[int, str] | None = None) ->
 
 async def test_a_row_becomes_an_item() -> None:
     """Decoded by its own schema, mapped, encoded."""
-    assert Item("7", b'{"name":"Ann"}') == await interpret(row("7", "Ann"))
+    assert Item("7", b'{"name":"Ann"}', "k") == await interpret(row("7", "Ann"))
 
 
 @pytest.mark.parametrize("message", [raw(None), raw(b"\0\0\0\0\1xx", ("op", b"delete"))])

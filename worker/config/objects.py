@@ -1,0 +1,113 @@
+"""A sync: what the rows of a model become at the destination, and when. One class per object."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from worker.config.types import CronExpression, Interval, Seconds, Strict, Zone
+from worker.rules.mapping import RESERVED_FIELDS
+from worker.rules.schedule import DAILY, Continuous, Cron, Every, Schedule
+
+
+class _Sync(Strict):
+    """What every sync says, whatever its rows become."""
+
+    model: str = Field(description="name of the model")
+    destination: str = Field(description="name of the destination")
+    every: Interval = Field(
+        default=None,
+        description="how often the model is polled; one of every, cron and continuous, "
+        "24h when none is said",
+    )
+    cron: CronExpression | None = Field(
+        default=None,
+        description="when the model is polled: minute, hour, day of month, month, day of week, "
+        "e.g. '45 8 * * *'",
+    )
+    zone: Zone | None = Field(default=None, description="time zone of cron (UTC)")
+    continuous: Interval = Field(
+        default=None, description="how long after the end of a poll the next one starts"
+    )
+    match: dict[Literal["email", "userId"], str] = Field(
+        min_length=1, max_length=1, description="profile identifier: the column that holds it"
+    )
+    nulls: Literal["clear", "keep"] = Field(
+        default="clear", description="what a NULL does to the field: remove it, or leave it"
+    )
+    rate_share: float = Field(
+        default=0.9, gt=0, le=1, description="share of Iterable's published limit that is used"
+    )
+    linger: Seconds = Field(
+        default=0.5, description="how long a row waits for others to fill its call (0.5s)"
+    )
+    max_reject_share: float = Field(
+        default=0.2, ge=0, le=1, description="share of rejected rows above which the sync stops"
+    )
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        said = [n for n in ("every", "cron", "continuous") if getattr(self, n) is not None]
+        if len(said) > 1:
+            raise ValueError(f"a sync has one schedule: keep one of {', '.join(said)}")
+        if self.zone is not None and self.cron is None:
+            raise ValueError("zone is the time zone of cron: remove it, or say when with cron")
+        return self
+
+    @property
+    def schedule(self) -> Schedule:
+        """When this sync wants its model polled."""
+        if self.cron is not None:
+            return Cron(self.cron, self.zone or "UTC")
+        if self.continuous is not None:
+            return Continuous(self.continuous)
+        return DAILY if self.every is None else Every(self.every)
+
+
+class UsersSync(_Sync):
+    """Rows become profiles."""
+
+    object: Literal["users"] = Field(description="what a row becomes there")
+    mode: Literal["upsert", "update"] = Field(
+        description="upsert creates profiles, update never does"
+    )
+    fields: dict[str, str] = Field(min_length=1, description="profile field: column")
+
+
+class EventsSync(_Sync):
+    """Rows become custom events of profiles that exist."""
+
+    object: Literal["events"] = Field(description="what a row becomes there")
+    mode: Literal["insert"] = Field(
+        default="insert", description="an event with a known id takes the place of the older one"
+    )
+    event_name: str = Field(min_length=1, description="name of the events")
+    created_at: str = Field(description="column that says when the event happened")
+    event_id: str | None = Field(
+        default=None, description="column of the event's id; made of the primary key when not said"
+    )
+    fields: dict[str, str] = Field(default={}, description="event field: column")
+
+
+class ListsSync(_Sync):
+    """Rows become members of a static list (a segment)."""
+
+    object: Literal["lists"] = Field(description="what a row becomes there")
+    mode: Literal["add", "remove", "mirror"] = Field(
+        description="add rows to the list, remove them from it, or keep it equal to the model"
+    )
+    list: str = Field(min_length=1, description="name of the list; created when it is absent")
+    fields: dict[str, str] = Field(default={}, description="profile field: column")
+
+
+OBJECTS = ("users", "events", "lists")
+SyncConfig = Annotated[UsersSync | EventsSync | ListsSync, Field(discriminator="object")]
+
+
+def reserved_field(sync: SyncConfig) -> str | None:
+    """Return a mapped field that belongs to Iterable, if there is one."""
+    for name in sync.fields:
+        if name in RESERVED_FIELDS or name.startswith(("subscribed", "unsubscribed")):
+            return name
+    return None
