@@ -23,6 +23,7 @@ from connectors.records import (
     Outcome,
     Page,
     Partition,
+    Rejected,
     SnapshotCounts,
     Survey,
     Window,
@@ -252,6 +253,10 @@ class Snapshots(Protocol):
         """Return the next known rows that were not seen, in the order of their keys."""
         ...
 
+    def renamed(self, model: str, after: bytes | None, limit: int) -> list[KnownRow]:
+        """Return the next known rows whose key is to be published with another delete record."""
+        ...
+
     def end(self, model: str) -> None:
         """Forget the snapshot; its rows leave the disk."""
         ...
@@ -308,6 +313,17 @@ class Messages:
 ConsumerEvent = Assigned | Revoked | Messages
 
 
+@dataclass(frozen=True, slots=True)
+class GroupLag:
+    """What a group has before it, and the note that stands beside its first partition's offset.
+
+    `rows` are the messages between committed offset and log end of every partition of the topic.
+    """
+
+    rows: Mapping[Partition, int]
+    note: str = ""
+
+
 class Consumer(Protocol):
     """A member of a sync's consumer group."""
 
@@ -330,8 +346,12 @@ class Consumer(Protocol):
         """Answer a Revoked event: commit these offsets and let the partitions go."""
         ...
 
-    async def lag(self) -> Mapping[Partition, int]:
-        """Return the messages between committed offset and log end, for our partitions."""
+    async def lag(self) -> GroupLag:
+        """Return how far the group is behind, all members together."""
+        ...
+
+    def annotate(self, note: str) -> None:
+        """Leave this note beside every offset of the topic's first partition that is committed."""
         ...
 
     async def close(self) -> None:
@@ -374,9 +394,10 @@ class Destination(Protocol):
         """Whether rows that left the model, or that the sync's filter leaves out, are items too."""
         ...
 
-    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | Rejected | None:
         """Return the item as one call carries it, or None when its identity can't be valid.
 
+        What else speaks against a row before any call is Rejected.
         `key` is the row's primary key; `gone` rows left and are only asked for with `removes`.
         """
         ...
@@ -387,6 +408,35 @@ class Destination(Protocol):
         Raises RetryableError, TooLargeError, RefusedError or ConfigurationError when the call
         itself failed; then nothing is known of its rows.
         """
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryLimits:
+    """What a directory permits: calls in a time."""
+
+    look_ups_per_second: float
+    exports_per_minute: float
+
+
+class Directory(Protocol):
+    """Who exists at a destination, for a mode that creates nobody.
+
+    Identities are as `Destination.encode` makes them. Everything raises RetryableError or
+    ConfigurationError, and then nothing is known.
+    """
+
+    @property
+    def limits(self) -> DirectoryLimits: ...
+
+    def export(self) -> AsyncIterator[Sequence[str]]:
+        """Yield everybody's identity, some at a time; unless it ends well it says nothing."""
+        ...
+
+    async def exists(self, identity: str) -> bool:
+        """Make one call; say whether there is such a profile."""
         ...
 
     async def close(self) -> None: ...

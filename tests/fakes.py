@@ -12,6 +12,7 @@ from connectors.errors import ConnectorError
 from connectors.ports import (
     CallLimits,
     ConsumerEvent,
+    GroupLag,
 )
 from connectors.records import (
     DeadLetter,
@@ -199,6 +200,7 @@ class FakeConsumer:
         self.commit_failure: ConnectorError | None = None
         self.on_commit: Callable[[Mapping[Partition, int]], None] = lambda _: None
         self.behind = 0
+        self.group_note = self.note = ""
         self.closed = False
         self._ticks = asyncio.Semaphore(0)
 
@@ -229,8 +231,11 @@ class FakeConsumer:
         self.committed.update(next_offsets)
         self.released.append(next_offsets)
 
-    async def lag(self) -> Mapping[Partition, int]:
-        return {P0: self.behind}
+    async def lag(self) -> GroupLag:
+        return GroupLag({P0: self.behind}, self.group_note)
+
+    def annotate(self, note: str) -> None:
+        self.note = note
 
     async def close(self) -> None:
         self.closed = True
@@ -245,10 +250,10 @@ class CountingMeter:
         self.call_results: Counter[str] = Counter()
         self.errors: list[str] = []
         self.states: list[tuple[str, str]] = []
-        self.rates: list[float] = []
+        self.rate_now: Callable[[], float] = lambda: 0.0
         self.freshness: list[int] = []
         self.lags: list[Mapping[Partition, int]] = []
-        self.flying = 0
+        self.flying: Callable[[], int] = lambda: 0
         self.partitions = 0
 
     def outcome(self, _: str, verdict: Verdict, rows: int) -> None:
@@ -266,7 +271,7 @@ class CountingMeter:
         assert now > 0
         self.freshness += changed_at_ns
 
-    def in_flight(self, _: str, rows: int) -> None:
+    def in_flight(self, _: str, rows: Callable[[], int]) -> None:
         self.flying = rows
 
     def consumer_lag(self, _: str, lag: Mapping[Partition, int]) -> None:
@@ -289,8 +294,8 @@ class CountingMeter:
         assert (seconds, rows) >= (0.0, 1)
         self.call_results[result] += 1
 
-    def rate(self, _: str, calls_per_second: float) -> None:
-        self.rates.append(calls_per_second)
+    def rate(self, _: str, calls_per_second: Callable[[], float]) -> None:
+        self.rate_now = calls_per_second
 
     @property
     def settled(self) -> int:

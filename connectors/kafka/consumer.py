@@ -24,12 +24,13 @@ from typing import Any
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 
 from connectors.kafka.connection import REQUEST_TIMEOUT_MS, KafkaConnection, build, translate
+from connectors.kafka.group_lag import group_lag
 from connectors.kafka.mended import mend_before_poll
 from connectors.kafka.messages import message_of, partition_of, to_kafka
-from connectors.ports import Assigned, ConsumerEvent, Messages, Revoked
+from connectors.kafka.reading import RESET, extent, read_on
+from connectors.ports import Assigned, ConsumerEvent, GroupLag, Messages, Revoked
 from connectors.records import Partition
 
-POLL_MS = 25
 CLOSE_MS = 5_000
 
 
@@ -60,6 +61,7 @@ class KafkaGroupConsumer:
             queue.SimpleQueue()
         )
         self._paused: frozenset[Partition] = frozenset()
+        self._note = ""
         self._new: list[Any] = []
         self._released: Mapping[Partition, int] = {}
         self._release = threading.Event()
@@ -95,16 +97,23 @@ class KafkaGroupConsumer:
         """Read nothing of these partitions, and of these only, until told otherwise."""
         self._paused = partitions
 
+    def annotate(self, note: str) -> None:
+        """Leave this note beside every offset of the topic's first partition that is committed."""
+        self._note = note
+
     async def commit(self, next_offsets: Mapping[Partition, int]) -> None:
         """Return once the group holds the offsets; RetryableError when that is not certain."""
-        offsets = to_kafka(next_offsets)
+        offsets = to_kafka(next_offsets, self._note)
         await self._command(
             "committing offsets", lambda c: c.commit(offsets, timeout_ms=REQUEST_TIMEOUT_MS)
         )
 
-    async def lag(self) -> Mapping[Partition, int]:
-        """Return the messages between committed offset and log end, for our partitions."""
-        return dict(await self._command("looking up the lag", _lag))
+    async def lag(self) -> GroupLag:
+        """Return how far the group is behind, all members together."""
+        found: GroupLag = await self._command(
+            "looking up the lag", lambda c: group_lag(c, self._policy.topic)
+        )
+        return found
 
     def release(self, next_offsets: Mapping[Partition, int]) -> None:
         """Answer a Revoked event: these offsets are committed and the partitions let go."""
@@ -156,7 +165,7 @@ class KafkaGroupConsumer:
             KafkaConsumer,
             **self._connection.options(),
             group_id=policy.group,
-            auto_offset_reset="earliest",
+            auto_offset_reset=RESET,
             enable_auto_commit=False,
             isolation_level="read_uncommitted",
             partition_assignment_strategy=policy.assignors,
@@ -182,7 +191,7 @@ class KafkaGroupConsumer:
         if unwanted:
             consumer.pause(*unwanted)
         mend_before_poll(consumer)
-        found = consumer.poll(timeout_ms=POLL_MS)
+        found = read_on(consumer)
         self._announce(consumer, found)
         for partition, records in found.items():
             where = partition_of(partition)
@@ -194,13 +203,7 @@ class KafkaGroupConsumer:
         new, self._new = [p for p in self._new if p in consumer.assignment()], []
         if not new:
             return
-        ends = consumer.end_offsets(new, timeout_ms=REQUEST_TIMEOUT_MS)
-        starts = {
-            p: found[p][0].offset
-            if found.get(p)
-            else consumer.position(p, timeout_ms=REQUEST_TIMEOUT_MS)
-            for p in new
-        }
+        starts, ends = extent(consumer, new, found)
         self._put(
             Assigned(
                 {partition_of(p): offset for p, offset in starts.items()},
@@ -248,7 +251,7 @@ class KafkaGroupConsumer:
         if self._stop.is_set() or not self._release.wait(self._policy.release_seconds):
             return
         if offsets := {p: o for p, o in self._released.items() if p in gone}:
-            consumer.commit_async(to_kafka(offsets))
+            consumer.commit_async(to_kafka(offsets, self._note))
 
     def lose(self, partitions: Sequence[Any]) -> None:
         """Tell the worker that others own these already."""
@@ -273,16 +276,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library
 
     def on_partitions_lost(self, lost: Any) -> None:
         self._owner.lose(list(lost))
-
-
-def _lag(consumer: Any) -> dict[Partition, int]:
-    ours = list(consumer.assignment())
-    ends = consumer.end_offsets(ours, timeout_ms=REQUEST_TIMEOUT_MS) if ours else {}
-    found: dict[Partition, int] = {}
-    for partition, end in ends.items():
-        committed = consumer.committed(partition, timeout_ms=REQUEST_TIMEOUT_MS)
-        found[partition_of(partition)] = end - (committed or 0)
-    return found
 
 
 def _as_ours(error: Exception, where: str) -> Exception:

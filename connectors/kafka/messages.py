@@ -22,8 +22,9 @@ def message_of(partition: Partition, record: Any) -> Message:
     )
 
 
-def to_kafka(offsets: Mapping[Partition, int]) -> dict[Any, Any]:
-    """Return next offsets as kafka-python commits them."""
+def to_kafka(offsets: Mapping[Partition, int], note: str = "") -> dict[Any, Any]:
+    """Return next offsets as kafka-python commits them, a note beside the first partition's."""
     return {
-        TopicPartition(p.topic, p.number): OffsetAndMetadata(o, "", -1) for p, o in offsets.items()
+        TopicPartition(p.topic, p.number): OffsetAndMetadata(o, "" if p.number else note, -1)
+        for p, o in offsets.items()
     }

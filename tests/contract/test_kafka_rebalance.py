@@ -69,7 +69,8 @@ async def test_a_release_never_commits_partitions_that_stay(members: Members) ->
     first.release(dict.fromkeys(members.partitions(4), 7))
     await events_until(second, messages(6))
 
-    assert dict.fromkeys(set(members.partitions(4)) - gone.partitions, 10) == await first.lag()
+    left = dict.fromkeys(members.partitions(4), 10) | dict.fromkeys(gone.partitions, 3)
+    assert left == (await first.lag()).rows
 
 
 async def test_a_worker_that_never_releases_does_not_hold_the_group_up(members: Members) -> None:

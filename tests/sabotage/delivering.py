@@ -7,6 +7,8 @@ from tests.sabotage.mutation import Mutation
 _CONSUME = "worker/stages/consume.py"
 _DELIVER = "worker/stages/deliver.py"
 _BATCHING = "worker/rules/batching.py"
+_ACCEPT = "worker/stages/accept.py"
+_INTAKE = "worker/rules/intake.py"
 
 DELIVERING = (
     Mutation(
@@ -25,8 +27,8 @@ DELIVERING = (
         name="buried_first",
         promise="A rejected row has its outcome once the dead-letter topic holds it.",
         file=_DELIVER,
-        old="            await self._bury(rejected)\n            self._acknowledge(judged)\n",
-        new="            self._acknowledge(judged)\n            await self._bury(rejected)\n",
+        old="            await self._bury.bury(_rejects(judged))\n            self._acknowledge(judged)\n",
+        new="            self._acknowledge(judged)\n            await self._bury.bury(_rejects(judged))\n",
         tests=(
             "tests/unit/stages/test_deliver.py::test_rejected_rows_are_buried_before_their_offset_moves",
         ),
@@ -34,7 +36,7 @@ DELIVERING = (
     Mutation(
         name="superseded",
         promise="A row that a replaced poller wrote behind its successor's is not delivered.",
-        file=_DELIVER,
+        file=_ACCEPT,
         old="item = SUPERSEDED if behind else self._interpret.item(message)",
         new="item = SUPERSEDED if behind is None else self._interpret.item(message)",
         tests=(
@@ -44,7 +46,7 @@ DELIVERING = (
     Mutation(
         name="epochs_begin",
         promise="A partition that is read again from the start is read with its old epochs.",
-        file=_DELIVER,
+        file=_ACCEPT,
         old="        self._epochs.begin(partition)\n",
         new="",
         tests=(
@@ -54,9 +56,9 @@ DELIVERING = (
     Mutation(
         name="hold",
         promise="What a crash makes us read again is sent once its newest version is in.",
-        file=_CONSUME,
-        old="hold = start < end",
-        new="hold = start < 0",
+        file=_INTAKE,
+        old="Hold(end, window) if start < end else None",
+        new="Hold(end, window) if start < 0 else None",
         tests=(
             "tests/unit/stages/test_consume.py::test_after_an_assignment_rows_in_doubt_are_held",
         ),
@@ -64,9 +66,9 @@ DELIVERING = (
     Mutation(
         name="hold_window",
         promise="No more is in flight than the next owner of the partition reads before it sends.",
-        file=_CONSUME,
-        old="room = self._window - tracker.unsaved",
-        new="room = self._window + len(waiting)",
+        file=_INTAKE,
+        old="room = max(0, self.window - self.tracker.unsaved)",
+        new="room = self.window + len(waiting)",
         tests=(
             "tests/unit/stages/test_window.py::test_a_stuck_call_stops_its_partition_within_the_window",
         ),
@@ -103,10 +105,10 @@ DELIVERING = (
         name="reject_share",
         promise="When most rows are rejected the sync stops and the topic is not emptied.",
         file=_DELIVER,
-        old="while not newest.passes(rows, rejected):",
-        new="while newest.passes(rows, rejected) is None:",
+        old="return not unsure and self._share.passes(len(judged), len(_rejects(judged)))",
+        new="return not unsure",
         tests=(
-            "tests/unit/stages/test_deliver.py::test_too_many_rejects_stop_the_sync_and_bury_nothing",
+            "tests/unit/stages/test_deliver_rejects.py::test_too_many_rejects_stop_the_sync_and_bury_nothing",
         ),
     ),
     Mutation(
@@ -121,10 +123,10 @@ DELIVERING = (
     ),
     Mutation(
         name="owned_share",
-        promise="A process sends at the share of the rate that its partitions are of all.",
+        promise="A process sends at the turns of its partitions only.",
         file=_CONSUME,
-        old="self._deliver.owns(len(self._trackers) / self._topic_partitions)",
-        new="self._deliver.owns(1.0)",
+        old="self._pace.owns(self._sync, frozenset(p.number for p in self._owned))",
+        new="self._pace.owns(self._sync, frozenset(range(99)))",
         tests=(
             "tests/unit/stages/test_consume.py::test_a_process_sends_at_the_share_of_the_partitions_it_has",
         ),
@@ -133,8 +135,8 @@ DELIVERING = (
         name="throttled",
         promise="After a 429 nothing goes out for as long as the destination asks.",
         file="worker/rules/rate_limit.py",
-        old="self._due = max(self._due, now + pause)",
-        new="self._due = max(self._due, now)",
+        old="self.paused_until = max(self.paused_until, now + pause)",
+        new="self.paused_until = max(self.paused_until, now)",
         tests=("tests/unit/rules/test_rate_limit.py::test_a_429_pauses_as_long_as_asked",),
     ),
     Mutation(

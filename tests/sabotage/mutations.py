@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.sabotage.counting import COUNTING
 from tests.sabotage.delivering import DELIVERING
 from tests.sabotage.owning import OWNING
+from tests.sabotage.pacing import PACING
 from tests.sabotage.publishing import PUBLISHING
 from tests.sabotage.reading import READING
 from tests.sabotage.snapshots import SNAPSHOTS
 
-MUTATIONS = (*READING, *COUNTING, *OWNING, *PUBLISHING, *SNAPSHOTS, *DELIVERING)
+MUTATIONS = (*READING, *COUNTING, *OWNING, *PUBLISHING, *SNAPSHOTS, *DELIVERING, *PACING)

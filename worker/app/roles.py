@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from connectors.ports import DeadLetters, Schemas, Snapshots, Source
+from connectors.ports import CallLimits, DeadLetters, Schemas, Snapshots, Source
 from connectors.records import Model
 from worker.app.parts import Parts
 from worker.clock import Clock
@@ -26,15 +26,19 @@ from worker.rules.mapping import MappingPolicy
 from worker.rules.mqr import MqrPolicy
 from worker.rules.outcomes import DeadLetterLimit
 from worker.rules.rate_limit import RatePolicy
+from worker.rules.turns import Turns
 from worker.rules.window import WindowPolicy
+from worker.stages.accept import AcceptStage
 from worker.stages.account import AccountPolicy, AccountStage
 from worker.stages.admit import AdmitStage
+from worker.stages.bury import BuryStage
 from worker.stages.catch_up import CatchUpStage
 from worker.stages.compare import CompareStage
 from worker.stages.consume import ConsumePolicy, ConsumeStage
 from worker.stages.deliver import DeliverPolicy, DeliverStage
 from worker.stages.follow import FollowStage
 from worker.stages.interpret import InterpretStage
+from worker.stages.pace import PaceStage
 from worker.stages.persist import PersistPolicy, PersistStage
 from worker.stages.poll import PollPolicy, PollStage, Reading
 from worker.stages.publish import Prepared, PublishStage
@@ -100,6 +104,7 @@ class Roles:
         self._timing = timing or Timing()
         self._dice = random.Random()  # noqa: S311  # jitter, not secrets
         self.meter = meter
+        self._paces: dict[tuple[str, str], PaceStage] = {}
 
     def poll(self, snapshot: SnapshotRun | None = None) -> PollRole:
         """Return the stages that poll every model, or the one model of a `snapshot` run."""
@@ -203,19 +208,28 @@ class Roles:
         )
         dead_letters = parts.dead_letters(name)
         mapping = MappingPolicy(match_column, sync.fields, sync.nulls)
-        rate = RatePolicy(limits.calls_per_second, sync.rate_share)
+        limit = DeadLetterLimit(sync.max_reject_share)
+        clock, meter = self._clock, self.meter
+        bury = BuryStage(name, limit, dead_letters, persist)
+        interpret = InterpretStage(name, mapping, schemas, destination)
+        pace = self._pace(name, limits)
         deliver = DeliverStage(
             name,
-            DeliverPolicy(
-                BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger),
-                dead_letter_limit=DeadLetterLimit(sync.max_reject_share),
+            DeliverPolicy(BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger)),
+            AcceptStage(name, interpret, bury, persist, clock=clock, meter=meter),
+            SendStage(
+                name,
+                destination,
+                limit,
+                pace,
+                persist,
+                clock=clock,
+                dice=self._dice,
+                meter=meter,
             ),
-            InterpretStage(name, mapping, schemas, destination),
-            SendStage(name, destination, rate, persist, clock=self._clock, meter=self.meter),
-            dead_letters,
-            persist,
-            clock=self._clock,
-            meter=self.meter,
+            bury,
+            clock=clock,
+            meter=meter,
         )
         role.delivers[name] = deliver
         role.consumes[name] = ConsumeStage(
@@ -223,11 +237,24 @@ class Roles:
             self._consume_policy(),
             lambda: parts.consumer(name, self._timing.release_seconds + 2.0),
             deliver,
+            pace,
             clock=self._clock,
             dice=self._dice,
             meter=self.meter,
         )
         role.closers += [destination.close, dead_letters.close]
+
+    def _pace(self, name: str, limits: CallLimits) -> PaceStage:
+        """Return the budget of a sync's calls: one for each endpoint of a destination."""
+        destination = self._config.syncs[name].destination
+        budget = (destination, limits.endpoint)
+        if budget not in self._paces:
+            # The most careful of the syncs that may call there decides.
+            syncs = [s for s in self._config.syncs.values() if s.destination == destination]
+            rate = RatePolicy(limits.calls_per_second, min(s.rate_share for s in syncs))
+            turns = Turns(period_seconds=3 * self._timing.lag_seconds)
+            self._paces[budget] = PaceStage(rate, turns, self._clock)
+        return self._paces[budget]
 
     def _consume_policy(self) -> ConsumePolicy:
         return ConsumePolicy(

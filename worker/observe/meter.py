@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -128,8 +128,9 @@ class Meter:
         self.metrics.consumed.labels(sync).inc(rows)
         self._count("consumed", rows)
 
-    def in_flight(self, sync: str, rows: int) -> None:
-        self.metrics.in_flight.labels(sync).set(rows)
+    def in_flight(self, sync: str, rows: Callable[[], int]) -> None:
+        # Asked at each scrape: a figure from a moment ago would not add up with the others.
+        self.metrics.in_flight.labels(sync).set_function(rows)
 
     def consumer_lag(self, sync: str, lag: Mapping[Partition, int]) -> None:
         self.metrics.lag.labels(sync).set(sum(lag.values()))
@@ -157,8 +158,8 @@ class Meter:
         self._count("rate_limited", int(result == "throttled"))
         self._log.debug("call", sync=sync, result=result, seconds=round(seconds, 3), rows=rows)
 
-    def rate(self, sync: str, calls_per_second: float) -> None:
-        self.metrics.rate.labels(sync).set(calls_per_second)
+    def rate(self, sync: str, calls_per_second: Callable[[], float]) -> None:
+        self.metrics.rate.labels(sync).set_function(calls_per_second)
 
     def delivered_at(self, sync: str, changed_at_ns: Sequence[int], now: float) -> None:
         freshness = self.metrics.freshness.labels(sync)
@@ -166,6 +167,20 @@ class Meter:
             freshness.observe(max(0.0, now - changed_at / 1e9))
         if changed_at_ns:
             self.counts["freshness_ms"] = int(max(0.0, now - changed_at_ns[-1] / 1e9) * 1000)
+
+    def look_up(self, sync: str, result: str) -> None:
+        self.metrics.look_ups.labels(sync, result).inc()
+        self._count("look_ups", 1)
+
+    def export(self, sync: str, result: str) -> None:
+        self.metrics.exports.labels(sync, result).inc()
+        if result == "incomplete":
+            self._log.warning("an export of identifiers was not whole", sync=sync)
+
+    def existence(self, sync: str, identifiers: int, began: float) -> None:
+        self.metrics.identifiers.labels(sync).set(identifiers)
+        self.metrics.exported.labels(sync).set(began)
+        self._log.info("existence index", sync=sync, total=identifiers)
 
     def deliver_error(self, sync: str, kind: str) -> None:
         self.metrics.errors.labels("deliver", sync, kind).inc()

@@ -20,6 +20,7 @@ class OffsetTracker:
         self._unsaved: deque[int] = deque()
         self._next = start
         self._committable = start
+        self._given_back = 0
 
     def consumed(self, offsets: Iterable[int]) -> None:
         """Note messages handed to us, in offset order."""
@@ -36,6 +37,13 @@ class OffsetTracker:
             head = self._open.popleft()
             self._acked.discard(head)
             self._committable = head + 1
+
+    def give_back(self, messages: int) -> None:
+        """Note consumed messages that get no outcome here: the partition's next owner reads them.
+
+        The prefix that may be committed ends before the first of them.
+        """
+        self._given_back += messages
 
     def saved(self, offset: int) -> None:
         """Note that the group holds this offset: a crash reads nothing below it again."""
@@ -59,5 +67,5 @@ class OffsetTracker:
 
     @property
     def in_flight(self) -> int:
-        """Messages consumed and without an outcome."""
-        return len(self._open) - len(self._acked)
+        """Messages consumed and without an outcome, except those that were given back."""
+        return len(self._open) - len(self._acked) - self._given_back

@@ -6,11 +6,20 @@ endpoint is, and emptying the topic into the dead letters would bury the mistake
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
-from connectors.records import Delivered, Rejected, Skipped, Unchanged, Verdict
+from connectors.records import Delivered, Message, Rejected, Skipped, Unchanged, Verdict
+
+
+class Reject(NamedTuple):
+    """A message that can never be accepted, and the calls it took to know."""
+
+    message: Message
+    verdict: Rejected
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,15 @@ class DeadLetterLimit:
     max_share: float = 0.2
     over_rows: int = 2_000
     from_rows: int = 200
+
+    def is_hopeless(self, rows: int, accepted: int, refused: int) -> bool:
+        """Say whether some of a batch's rows, drawn by lot, leave no doubt about the others.
+
+        If a fifth were bad, nine bad ones in a row would come one time in two million: `0.2 ** 9`.
+        """
+        if accepted or rows < self.from_rows or self.max_share >= 1.0:
+            return False
+        return refused >= (math.ceil(-6 / math.log10(self.max_share)) if self.max_share else 1)
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from connectors.ports import Assigned, Consumer, ConsumerEvent, Messages, Revoke
 from connectors.records import Message, Partition
 from worker.clock import Clock
 from worker.rules.backoff import BackoffPolicy, backoff_seconds
+from worker.rules.intake import Intake
 from worker.rules.offsets import OffsetTracker
 from worker.rules.stall import StallWatch
 
@@ -28,16 +29,24 @@ class Deliverer(Protocol):
 
     def assigned(self, partition: Partition, tracker: OffsetTracker, *, hold: bool) -> None: ...
     def release(self, partition: Partition) -> None: ...
-    def owns(self, share: float) -> None: ...
     async def accept(self, messages: Sequence[Message], tracker: OffsetTracker) -> None: ...
     async def let_go(self, partitions: frozenset[Partition], within_seconds: float) -> None: ...
+
+
+class Pace(Protocol):
+    """Whose turn it is to call: every process takes the turns of its partitions."""
+
+    def has(self, sync: str, partitions: int) -> None: ...
+    def owns(self, sync: str, partitions: frozenset[int]) -> None: ...
+    def learn(self, sync: str, lag: Mapping[int, int], note: str) -> None: ...
+    def note(self, sync: str) -> str: ...
 
 
 class ConsumeMeter(Protocol):
     """What is counted here."""
 
     def consumed(self, sync: str, rows: int) -> None: ...
-    def in_flight(self, sync: str, rows: int) -> None: ...
+    def in_flight(self, sync: str, rows: Callable[[], int]) -> None: ...
     def consumer_lag(self, sync: str, lag: Mapping[Partition, int]) -> None: ...
     def assigned_partitions(self, sync: str, partitions: int) -> None: ...
     def consume_error(self, sync: str, kind: str) -> None: ...
@@ -64,12 +73,6 @@ class ConsumePolicy:
     backoff: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(1.0, 15.0))
 
 
-@dataclass(slots=True)
-class _Held:
-    until_offset: int
-    rows_left: int
-
-
 class ConsumeStage:
     """One member of one sync's group, for as long as the process lives."""
 
@@ -79,6 +82,7 @@ class ConsumeStage:
         policy: ConsumePolicy,
         new_consumer: Callable[[], Consumer],
         deliver: Deliverer,
+        pace: Pace,
         *,
         clock: Clock,
         dice: random.Random,
@@ -88,19 +92,20 @@ class ConsumeStage:
         self._policy = policy
         self._new_consumer = new_consumer
         self._deliver = deliver
+        self._pace = pace
         self._clock = clock
         self._dice = dice
         self._meter = meter
-        self._trackers: dict[Partition, OffsetTracker] = {}
-        self._held: dict[Partition, _Held] = {}
-        self._surplus: dict[Partition, list[Message]] = {}
-        self._committed: dict[Partition, int] = {}
+        self._owned: dict[Partition, Intake] = {}
         self._accepting: dict[Partition, asyncio.Task[None]] = {}
+        # Of partitions that are not ours any more: calls that are out when they go come back later.
+        self._leaving: list[OffsetTracker] = []
         self._stall = StallWatch(policy.stall_seconds)
         self._attempt = 0
         self._next_commit = self._next_lag = 0.0
-        self._topic_partitions, self._stopped = 0, False
+        self._stopped = False
         self._behind = -1  # not looked at yet
+        meter.in_flight(sync, lambda: self.in_flight)
 
     @property
     def _window(self) -> int:
@@ -109,12 +114,14 @@ class ConsumeStage:
     @property
     def in_flight(self) -> int:
         """Messages consumed that have no outcome yet."""
-        return sum(tracker.in_flight for tracker in self._trackers.values())
+        self._leaving = [tracker for tracker in self._leaving if tracker.in_flight]
+        trackers = [*self._leaving, *(intake.tracker for intake in self._owned.values())]
+        return sum(tracker.in_flight for tracker in trackers)
 
     @property
     def idle(self) -> bool:
         """Whether, when last looked at, every message of our partitions had its outcome."""
-        return bool(self._trackers) and self.in_flight == 0 and self._behind == 0
+        return bool(self._owned) and self.in_flight == 0 and self._behind == 0
 
     async def run(self) -> None:
         """Consume until asked to stop, then finish what is in flight and commit it."""
@@ -139,7 +146,7 @@ class ConsumeStage:
             await self._drain(consumer)
         except (RetryableError, ConfigurationError) as error:
             self._meter.consume_error(self._sync, error.kind)
-            ours = frozenset(self._trackers)
+            ours = frozenset(self._owned)
             await self._deliver.let_go(ours, 0.0)
             self._drop(ours)
             return error
@@ -150,30 +157,39 @@ class ConsumeStage:
     async def _round(self, consumer: Consumer) -> None:
         for event in await consumer.poll(timeout_seconds=0.1):
             await self._handle(consumer, event)
-        for partition in [*self._accepting, *self._surplus]:
+        for partition in [p for p, intake in self._owned.items() if self._waits(p, intake)]:
             await self._accept(partition, ())
-        full = frozenset(p for p, t in self._trackers.items() if self._is_full(p, t))
+        full = frozenset(p for p, intake in self._owned.items() if self._is_full(p, intake))
         consumer.pause(full)
-        self._meter.in_flight(self._sync, self.in_flight)
         now = self._clock.monotonic()
         if full or now >= self._next_commit:
             self._next_commit = now + self._policy.commit_seconds
-            await self._commit(consumer)
+            await self._commit(consumer, self._grown())
         if now >= self._next_lag:
             self._next_lag = now + self._policy.lag_seconds
-            try:
-                lag = await consumer.lag()
-            except RetryableError as error:  # only a figure: no reason to leave the group
-                self._meter.consume_error(self._sync, error.kind)
-                return
-            self._behind = sum(lag.values()) if self._trackers else -1
-            self._meter.consumer_lag(self._sync, lag)
-            self._refuse_stall(lag, now)
+            await self._look_at_lag(consumer, now)
+
+    async def _look_at_lag(self, consumer: Consumer, now: float) -> None:
+        try:
+            group = await consumer.lag()
+        except RetryableError as error:  # only a figure: no reason to leave the group
+            self._meter.consume_error(self._sync, error.kind)
+            return
+        ours = {p: rows for p, rows in group.rows.items() if p in self._owned}
+        self._behind = sum(ours.values()) if self._owned else -1
+        self._meter.consumer_lag(self._sync, ours)
+        self._pace.learn(self._sync, {p.number: n for p, n in group.rows.items()}, group.note)
+        if note := self._pace.note(self._sync):
+            consumer.annotate(note)
+            # Also when nothing moves the others must find the note.
+            await self._commit(consumer, self._first())
+        self._refuse_stall(ours, now)
 
     def _refuse_stall(self, lag: Mapping[Partition, int], now: float) -> None:
         """Give up a client that reads nothing on; a new one goes on from the commit."""
-        for partition, tracker in self._trackers.items():
-            waits = partition in self._held or not tracker.in_flight
+        for partition, intake in self._owned.items():
+            tracker = intake.tracker
+            waits = intake.hold is not None or not tracker.in_flight
             due = bool(lag.get(partition)) and waits and partition not in self._accepting
             if self._stall.is_stalled(partition, tracker.position, should_move=due, now=now):
                 raise RetryableError("a partition is not read on", kind="stalled")
@@ -183,7 +199,7 @@ class ConsumeStage:
             case Messages(partition, messages):
                 await self._accept(partition, messages)
             case Assigned(starts, ends, topic_partitions):
-                self._topic_partitions = topic_partitions
+                self._pace.has(self._sync, topic_partitions)
                 if self._stopped:  # the client works again
                     self._stopped = False
                     self._meter.sync_state(self._sync, "running", "")
@@ -193,46 +209,33 @@ class ConsumeStage:
                 await self._revoke(consumer, partitions, lost=lost)
             case _ as never:
                 assert_never(never)
-        # Each process may send in proportion to its partitions: the sum is the limit.
-        if self._topic_partitions:
-            self._deliver.owns(len(self._trackers) / self._topic_partitions)
-        self._meter.assigned_partitions(self._sync, len(self._trackers))
+        self._pace.owns(self._sync, frozenset(p.number for p in self._owned))
+        self._meter.assigned_partitions(self._sync, len(self._owned))
 
     def _assign(self, partition: Partition, start: int, end: int) -> None:
         self._attempt = 0
-        tracker = OffsetTracker(start)
-        self._trackers[partition] = tracker
-        hold = start < end
-        if hold:
-            self._held[partition] = _Held(end, self._window)
-        self._deliver.assigned(partition, tracker, hold=hold)
+        self._drop(frozenset({partition}))
+        intake = Intake.starting(start, end, self._window)
+        self._owned[partition] = intake
+        self._deliver.assigned(partition, intake.tracker, hold=intake.hold is not None)
 
     async def _accept(self, partition: Partition, messages: Sequence[Message]) -> None:
-        tracker = self._trackers.get(partition)
-        if tracker is None:
+        intake = self._owned.get(partition)
+        if intake is None:
             return  # revoked while these were on their way: their next owner reads them
-        if not await self._has_accepted(partition):
-            self._surplus.setdefault(partition, []).extend(messages)
+        if not await self._has_accepted(partition, intake):
+            intake.wait(messages)
             return
-        # No more than a hold covers may be read again after a crash: what came beyond waits here
-        # until offsets are saved, also while one call behind the others is tried for ever.
-        waiting = [*self._surplus.pop(partition, ()), *messages]
-        room = self._window - tracker.unsaved
-        messages, surplus = waiting[:room], waiting[room:]
-        if surplus:
-            self._surplus[partition] = surplus
-        if not messages:
+        taken = intake.take(messages)
+        if not taken:
             return
-        tracker.consumed(message.offset for message in messages)
-        self._meter.consumed(self._sync, len(messages))
-        if partition in self._held:
-            self._held[partition].rows_left -= len(messages)
-        task = asyncio.create_task(self._deliver.accept(messages, tracker), name="accept")
+        self._meter.consumed(self._sync, len(taken))
+        task = asyncio.create_task(self._deliver.accept(taken, intake.tracker), name="accept")
         self._accepting[partition] = task
         await asyncio.wait({task}, timeout=self._policy.patience_seconds)
-        await self._has_accepted(partition)
+        await self._has_accepted(partition, intake)
 
-    async def _has_accepted(self, partition: Partition) -> bool:
+    async def _has_accepted(self, partition: Partition, intake: Intake) -> bool:
         """Say whether what was handed on last is taken; the round goes on while it waits."""
         task = self._accepting.get(partition)
         if task is None:
@@ -241,24 +244,21 @@ class ConsumeStage:
             return False
         del self._accepting[partition]
         await task
-        held, tracker = self._held.get(partition), self._trackers[partition]
-        if held and (held.rows_left <= 0 or tracker.position >= held.until_offset):
-            del self._held[partition]
+        if intake.ends_hold():
             self._deliver.release(partition)
         return True
 
-    def _is_full(self, partition: Partition, tracker: OffsetTracker) -> bool:
-        if partition in self._accepting or partition in self._surplus:
-            return True
-        # A held partition must be read on to the end of its window, or it would wait for ever.
-        if partition in self._held:
-            return False
-        return tracker.unsaved >= self._policy.max_in_flight_rows
+    def _waits(self, partition: Partition, intake: Intake) -> bool:
+        return partition in self._accepting or bool(intake.surplus)
+
+    def _is_full(self, partition: Partition, intake: Intake) -> bool:
+        busy = partition in self._accepting
+        return busy or intake.is_full(self._policy.max_in_flight_rows)
 
     async def _revoke(
         self, consumer: Consumer, partitions: frozenset[Partition], *, lost: bool
     ) -> None:
-        ours = {p: t for p, t in self._trackers.items() if p in partitions}
+        ours = {p: intake.tracker for p, intake in self._owned.items() if p in partitions}
         await self._deliver.let_go(partitions, 0.0 if lost else self._policy.release_seconds)
         self._drop(partitions)
         if not lost:
@@ -266,36 +266,38 @@ class ConsumeStage:
 
     def _drop(self, partitions: frozenset[Partition]) -> None:
         for partition in partitions:
-            self._trackers.pop(partition, None)
-            self._held.pop(partition, None)
-            self._surplus.pop(partition, None)
+            self._stall.forget(partition)
+            if (intake := self._owned.pop(partition, None)) is not None:
+                self._leaving.append(intake.tracker)
             if (task := self._accepting.pop(partition, None)) is not None:
                 task.cancel()
-            self._committed.pop(partition, None)
-            self._stall.forget(partition)
 
-    async def _commit(self, consumer: Consumer) -> None:
-        """Commit every prefix that grew; a failure is tried again with the next commit."""
-        grown = {
-            p: t.committable
-            for p, t in self._trackers.items()
-            if t.committable > self._committed.get(p, -1)
-        }
-        if not grown:
+    def _grown(self) -> dict[Partition, int]:
+        """Return what may be committed and is not yet."""
+        grown = {p: intake.grown for p, intake in self._owned.items()}
+        return {p: offset for p, offset in grown.items() if offset is not None}
+
+    def _first(self) -> dict[Partition, int]:
+        """Return what may be committed of the topic's first partition, moved or not."""
+        return {p: i.tracker.committable for p, i in self._owned.items() if p.number == 0}
+
+    async def _commit(self, consumer: Consumer, offsets: Mapping[Partition, int]) -> None:
+        """Commit prefixes; a failure is tried again with the next commit."""
+        if not offsets:
             return
         try:
-            await consumer.commit(grown)
+            await consumer.commit(offsets)
         except RetryableError as error:
             self._meter.consume_error(self._sync, error.kind)
-        else:
-            self._committed.update(grown)
-            for partition, offset in grown.items():
-                self._trackers[partition].saved(offset)
+            return
+        for partition, offset in offsets.items():
+            if (intake := self._owned.get(partition)) is not None:
+                intake.saved(offset)
 
     async def _drain(self, consumer: Consumer) -> None:
         """Let calls that are out come back, save what they reached; take nothing new."""
-        consumer.pause(frozenset(self._trackers))
-        await self._deliver.let_go(frozenset(self._trackers), self._policy.drain_seconds)
-        await self._commit(consumer)
-        self._meter.in_flight(self._sync, self.in_flight)
-        self._drop(frozenset(self._trackers))
+        ours = frozenset(self._owned)
+        consumer.pause(ours)
+        await self._deliver.let_go(ours, self._policy.drain_seconds)
+        await self._commit(consumer, self._grown())
+        self._drop(ours)

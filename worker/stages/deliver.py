@@ -1,6 +1,6 @@
 """Deliver: items go out in batches, and every row comes back with one outcome.
 
-    accept → batcher → (rate) → send → dead letters acknowledged → ack → offsets
+    accept → (exist) → batcher → (rate) → send → dead letters acknowledged → ack → offsets
 
 The newest version of a profile goes out, one call at a time for each profile.
 """
@@ -9,50 +9,55 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from connectors.ports import DeadLetters
 from connectors.records import (
-    DeadLetter,
     Delivered,
-    Item,
     Message,
+    Outcome,
     Partition,
     Postponed,
     Rejected,
     Skipped,
     SkipReason,
+    Undetermined,
     Verdict,
 )
 from worker.clock import Clock, StoppingError
 from worker.rules.batching import Batcher, BatchPolicy, Entry
-from worker.rules.epochs import Epochs
 from worker.rules.offsets import OffsetTracker
-from worker.rules.outcomes import DeadLetterLimit, RejectShare
+from worker.rules.outcomes import Reject
 
-T = TypeVar("T")
-
-ROWS_PER_BREATH = 32
-SUPERSEDED = Skipped(SkipReason.SUPERSEDED)
+ABSENT = Skipped(SkipReason.ABSENT)
 
 
-class Interpreter(Protocol):
-    """Turns messages into items."""
+class Accept(Protocol):
+    """The stage before: it turns messages into entries."""
 
-    async def learn(self, messages: Sequence[Message]) -> None: ...
-    def item(self, message: Message) -> Item | Skipped | Rejected: ...
-    def changed_at_ns(self, message: Message) -> int: ...
+    def assigned(self, partition: Partition) -> None: ...
+    async def accept(
+        self, messages: Sequence[Message], tracker: OffsetTracker, send: Callable[[Entry], None]
+    ) -> None: ...
+
+
+class Line(Protocol):
+    """Where entries wait before they are sent: a batcher, or what stands before it."""
+
+    def hold(self, partition: Partition) -> None: ...
+    def release(self, partition: Partition) -> None: ...
+    def add(self, entry: Entry) -> None: ...
+    def drop(self, partitions: frozenset[Partition]) -> list[Entry]: ...
 
 
 class Settlement(Protocol):
-    """A row with its verdict."""
+    """A row with its outcome."""
 
     @property
     def entry(self) -> Entry: ...
     @property
-    def verdict(self) -> Verdict | Postponed: ...
+    def outcome(self) -> Outcome: ...
     @property
     def attempts(self) -> int: ...
 
@@ -61,17 +66,27 @@ class Sender(Protocol):
     """The next stage, as deliver sees it."""
 
     async def permit(self) -> None: ...
-    def owns(self, share: float) -> None: ...
     async def settle(
-        self, batch: list[Entry], keep_ours: Callable[[list[Entry]], list[Entry]]
+        self,
+        batch: list[Entry],
+        keep_ours: Callable[[list[Entry]], list[Entry]],
+        *,
+        permitted: bool,
     ) -> Sequence[Settlement]: ...
 
 
-class Patience(Protocol):
-    """How failures are waited out."""
+class Share(Protocol):
+    """An account of rejects."""
 
-    async def until_done(self, call: Callable[[], Awaitable[T]]) -> T: ...
-    async def stopped(self, reason: str) -> None: ...
+    def passes(self, rows: int, rejected: int) -> bool: ...
+
+
+class Bury(Protocol):
+    """What becomes of rejected rows."""
+
+    def share(self) -> Share: ...
+    async def stop_sync(self) -> None: ...
+    async def bury(self, rejects: Sequence[Reject]) -> None: ...
 
 
 class DeliverMeter(Protocol):
@@ -84,13 +99,12 @@ class DeliverMeter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeliverPolicy:
-    """How a sync batches, and when its rejects are too many."""
+    """How a sync batches, and how often and how long a row may be postponed."""
 
     batch: BatchPolicy
     max_calls: int = 6
     postpone_seconds: float = 60.0
     max_postponed: int = 3
-    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
 
 
 class _Judged(NamedTuple):
@@ -100,34 +114,31 @@ class _Judged(NamedTuple):
 
 
 class DeliverStage:
-    """Delivers the rows of one sync. `run` sends; the other methods are the consume stage's."""
+    """Delivers the rows of one sync. `run` sends; the other methods are its neighbours'."""
 
     def __init__(
         self,
         sync: str,
         policy: DeliverPolicy,
-        interpret: Interpreter,
+        accept: Accept,
         send: Sender,
-        dead_letters: DeadLetters,
-        persist: Patience,
+        bury: Bury,
         *,
         clock: Clock,
         meter: DeliverMeter,
+        entrance: Line | None = None,
     ) -> None:
         self._sync = sync
         self._policy = policy
-        self._interpret = interpret
+        self._accept = accept
         self._send = send
-        self._dead_letters = dead_letters
-        self._persist = persist
+        self._bury = bury
         self._clock = clock
         self._meter = meter
+        self._share = bury.share()
         self._batcher = Batcher(policy.batch)
-        # Two: a row that becomes an item is seen by both, and each must know all of its own rows.
-        self._unsendable = RejectShare(policy.dead_letter_limit)
-        self._share = RejectShare(policy.dead_letter_limit)
+        self._entrance: Line = self._batcher if entrance is None else entrance
         self._trackers: dict[Partition, OffsetTracker] = {}
-        self._epochs = Epochs()
         self._calls: dict[asyncio.Task[None], list[Entry]] = {}
         self._news = asyncio.Event()
 
@@ -136,65 +147,31 @@ class DeliverStage:
     def assigned(self, partition: Partition, tracker: OffsetTracker, *, hold: bool) -> None:
         """Take a partition's rows from now on; with `hold`, send none before `release`."""
         self._trackers[partition] = tracker
-        self._epochs.begin(partition)
+        self._accept.assigned(partition)
         if hold:
-            self._batcher.hold(partition)
+            self._entrance.hold(partition)
 
     def release(self, partition: Partition) -> None:
         """Send what was held."""
-        self._batcher.release(partition)
+        self._entrance.release(partition)
         self._news.set()
 
-    def owns(self, share: float) -> None:
-        """Send at most this share of the sync's rate: the rest is other processes'."""
-        self._send.owns(share)
-
     async def accept(self, messages: Sequence[Message], tracker: OffsetTracker) -> None:
-        """Take messages in; those that can't be sent have their outcome when this returns.
+        """Take messages in; those that can't be sent have their outcome when this returns."""
+        await self._accept.accept(messages, tracker, self._enter)
 
-        Waits as long as their schema can't be had or lacks a mapped column, and while too many of
-        them are rejected; returns early, leaving them without an outcome, when the process stops.
-        """
-        left = len(messages)
-        try:
-            await self._persist.until_done(lambda: self._interpret.learn(messages))
-            settled: list[tuple[Message, Skipped | Rejected]] = []
-            for number, message in enumerate(messages):
-                # A call that is due must not wait until 500 rows are decoded: calls that leave in
-                # a bunch would be too many for one second.
-                if number % ROWS_PER_BREATH == 0:
-                    await self._clock.breathe()
-                behind = self._epochs.superseded(message)
-                item = SUPERSEDED if behind else self._interpret.item(message)
-                if isinstance(item, Item):
-                    self._batcher.add(self._entry(item, message, tracker))
-                    left -= 1
-                else:
-                    settled.append((message, item))
-            self._news.set()
-            rejected = [(m, v, 0) for m, v in settled if isinstance(v, Rejected)]
-            await self._within(self._unsendable, len(messages), len(rejected))
-            await self._bury(rejected)
-            for message, verdict in settled:
-                tracker.ack(message.offset)
-                self._meter.outcome(self._sync, verdict, 1)
-        except StoppingError:
-            return
-        except asyncio.CancelledError:
-            # Their partition went while they waited here: its next owner reads them.
-            self._meter.given_back(self._sync, left)
-            raise
-
-    def _entry(self, item: Item, message: Message, tracker: OffsetTracker) -> Entry:
-        changed_at = self._interpret.changed_at_ns(message)
-        covers = [(tracker, message.offset)]
-        return Entry(item, message, covers, changed_at, self._clock.monotonic())
+    def _enter(self, entry: Entry) -> None:
+        self._entrance.add(entry)
+        self._news.set()
 
     async def let_go(self, partitions: frozenset[Partition], within_seconds: float) -> None:
         """Send nothing more of these partitions; wait a while for calls that are out."""
         for partition in partitions:
             self._trackers.pop(partition, None)
-        self._give_back(self._batcher.drop(partitions))
+        dropped = self._batcher.drop(partitions)
+        if self._entrance is not self._batcher:
+            dropped += self._entrance.drop(partitions)
+        self._give_back(dropped)
         out = [
             task
             for task, entries in self._calls.items()
@@ -202,6 +179,25 @@ class DeliverStage:
         ]
         if out and within_seconds > 0:
             await asyncio.wait(out, timeout=within_seconds)
+
+    # --- for what stands before the batcher ----------------------------------------------------
+
+    def send(self, entry: Entry) -> None:
+        """Send an entry with the next batch."""
+        self._batcher.add(entry)
+        self._news.set()
+
+    def absent(self, entries: Sequence[Entry]) -> None:
+        """Let rows have their outcome that need not be sent: nobody is there to take them."""
+        self._acknowledge([_Judged(entry, ABSENT, 0) for entry in entries])
+
+    def keep_ours(self, entries: list[Entry]) -> list[Entry]:
+        """Return the entries that are ours to send; the others are left to their next owner."""
+        ours = [e for e in entries if self._trackers.get(e.partition) is e.covers[-1][0]]
+        if len(ours) < len(entries):
+            kept = {id(entry) for entry in ours}
+            self._give_back([e for e in entries if id(e) not in kept])
+        return ours
 
     # --- sending -------------------------------------------------------------------------------
 
@@ -245,25 +241,44 @@ class DeliverStage:
 
     async def _deliver(self, batch: list[Entry]) -> None:
         with contextlib.suppress(StoppingError):
-            judged = self._judged(await self._send.settle(batch, self._keep_ours))
-            rejected = [(e.message, v, n) for e, v, n in judged if isinstance(v, Rejected)]
-            await self._within(self._share, len(judged), len(rejected))
-            await self._bury(rejected)
+            judged, unsure = self._judged(
+                await self._send.settle(batch, self.keep_ours, permitted=True)
+            )
+            while not self._believes(judged, unsure):
+                await self._bury.stop_sync()
+                # The cause may be gone by now: whoever was not accepted is asked about again.
+                again = [*unsure, *(one.entry for one in judged if _is_reject(one))]
+                accepted = [one for one in judged if not _is_reject(one)]
+                judged, unsure = self._judged(
+                    await self._send.settle(again, self.keep_ours, permitted=False)
+                )
+                judged = accepted + judged
+            await self._bury.bury(_rejects(judged))
             self._acknowledge(judged)
 
-    def _judged(self, settled: Sequence[Settlement]) -> list[_Judged]:
-        """Return what has its verdict; keep the rest for later, or reject it after the last try."""
+    def _believes(self, judged: Sequence[_Judged], unsure: Sequence[Entry]) -> bool:
+        return not unsure and self._share.passes(len(judged), len(_rejects(judged)))
+
+    def _judged(self, settled: Sequence[Settlement]) -> tuple[list[_Judged], list[Entry]]:
+        """Return what has its verdict, and whom nobody asked about to the end.
+
+        The rest is kept for later; after its last try it is rejected.
+        """
         judged: list[_Judged] = []
+        unsure: list[Entry] = []
         for one in settled:
-            verdict = one.verdict
-            if isinstance(verdict, Postponed):
+            outcome = one.outcome
+            if isinstance(outcome, Undetermined):
+                unsure.append(one.entry)
+                continue
+            if isinstance(outcome, Postponed):
                 if one.entry.postponed < self._policy.max_postponed:
                     until = self._clock.monotonic() + self._policy.postpone_seconds
                     self._batcher.postpone(one.entry, until)
                     continue
-                verdict = Rejected(verdict.reason, verdict.http_status)
-            judged.append(_Judged(one.entry, verdict, one.attempts))
-        return judged
+                outcome = Rejected(outcome.reason, outcome.http_status)
+            judged.append(_Judged(one.entry, outcome, one.attempts))
+        return judged, unsure
 
     def _acknowledge(self, judged: Sequence[_Judged]) -> None:
         counts: dict[Verdict, int] = {}
@@ -276,34 +291,6 @@ class DeliverStage:
         changed = [e.changed_at_ns for e, verdict, _ in judged if isinstance(verdict, Delivered)]
         self._meter.delivered_at(self._sync, changed, self._clock.now())
 
-    async def _within(self, newest: RejectShare, rows: int, rejected: int) -> None:
-        """Wait for a person, for ever if need be, while too many rows are rejected."""
-        while not newest.passes(rows, rejected):
-            share = self._policy.dead_letter_limit.max_share
-            await self._persist.stopped(
-                f"more than {share:.0%} of the newest rows were rejected, so the fault is not "
-                "theirs: check the mapping and the project, then restart"
-            )
-
-    async def _bury(self, letters: Sequence[tuple[Message, Rejected, int]]) -> None:
-        """Return once the dead-letter topic holds the letters."""
-        if not letters:
-            return
-        dead = [
-            DeadLetter(message, verdict.reason, "deliver", verdict.http_status, attempts)
-            for message, verdict, attempts in letters
-        ]
-        await self._persist.until_done(lambda: self._dead_letters.put(dead))
-
-    # --- whose rows they are -------------------------------------------------------------------
-
-    def _keep_ours(self, entries: list[Entry]) -> list[Entry]:
-        ours = [e for e in entries if self._trackers.get(e.partition) is e.covers[-1][0]]
-        if len(ours) < len(entries):
-            kept = {id(entry) for entry in ours}
-            self._give_back([e for e in entries if id(e) not in kept])
-        return ours
-
     def _give_back(self, entries: Sequence[Entry]) -> None:
         """Leave rows to the partition's next owner.
 
@@ -315,5 +302,15 @@ class DeliverStage:
             for tracker, offset in entry.covers:
                 if id(tracker) in live:
                     tracker.ack(offset)
+                else:
+                    tracker.give_back(1)
         if entries:
             self._meter.given_back(self._sync, sum(len(e.covers) for e in entries))
+
+
+def _is_reject(judged: _Judged) -> bool:
+    return isinstance(judged.verdict, Rejected)
+
+
+def _rejects(judged: Sequence[_Judged]) -> list[Reject]:
+    return [Reject(e.message, v, n) for e, v, n in judged if isinstance(v, Rejected)]

@@ -6,7 +6,7 @@ them. A refused batch is split until the guilty rows stand alone.
 
 from __future__ import annotations
 
-import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -21,15 +21,13 @@ from connectors.errors import (
 from connectors.ports import Destination
 from connectors.records import (
     Outcome,
-    Postponed,
     Rejected,
     RejectReason,
     Undetermined,
-    Verdict,
 )
 from worker.clock import Clock
 from worker.rules.batching import Entry
-from worker.rules.rate_limit import RateLimit, RatePolicy
+from worker.rules.outcomes import DeadLetterLimit
 
 T = TypeVar("T")
 KeepOurs = Callable[[list[Entry]], list[Entry]]
@@ -39,22 +37,30 @@ class Patience(Protocol):
     """How failures are waited out."""
 
     async def until_done(self, call: Callable[[], Awaitable[T]]) -> T: ...
-    async def pause(self, seconds: float) -> None: ...
+
+
+class Pace(Protocol):
+    """When calls may leave."""
+
+    @property
+    def rate(self) -> float: ...
+    async def permit(self) -> None: ...
+    def throttled(self, retry_after_seconds: float | None) -> None: ...
 
 
 class SendMeter(Protocol):
     """What is counted here."""
 
     def call(self, sync: str, result: str, seconds: float, rows: int) -> None: ...
-    def rate(self, sync: str, calls_per_second: float) -> None: ...
+    def rate(self, sync: str, calls_per_second: Callable[[], float]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A row with its verdict, and the calls it took."""
+    """A row with its outcome, and the calls it took. Undetermined: nobody asked to the end."""
 
     entry: Entry
-    verdict: Verdict | Postponed
+    outcome: Outcome
     attempts: int
 
 
@@ -65,52 +71,64 @@ class SendStage:
         self,
         sync: str,
         destination: Destination,
-        rate: RatePolicy,
+        limit: DeadLetterLimit,
+        pace: Pace,
         persist: Patience,
         *,
         clock: Clock,
+        dice: random.Random,
         meter: SendMeter,
     ) -> None:
         self._sync = sync
         self._destination = destination
+        self._limit = limit
+        self._pace = pace
         self._persist = persist
         self._clock = clock
+        self._dice = dice
         self._meter = meter
-        self._rate = RateLimit(rate, clock.monotonic())
-        self._turn = asyncio.Lock()
+        meter.rate(sync, lambda: pace.rate)
 
     async def permit(self) -> None:
-        """Return when a call may go out, in the order in which it was asked for."""
-        async with self._turn:
-            while (wait := self._rate.ask(self._clock.monotonic())) > 0:
-                await self._persist.pause(wait)
-            self._meter.rate(self._sync, self._rate.rate)
+        """Return when a call may leave; raise StoppingError when the process stops first."""
+        await self._pace.permit()
 
-    def owns(self, share: float) -> None:
-        """Take this share of the rate from now on."""
-        self._rate.owns(share)
-        self._meter.rate(self._sync, self._rate.rate)
+    async def settle(
+        self, batch: list[Entry], keep_ours: KeepOurs, *, permitted: bool
+    ) -> list[Settled]:
+        """Return an outcome for each row of the batch that stays ours.
 
-    async def settle(self, batch: list[Entry], keep_ours: KeepOurs) -> list[Settled]:
-        """Return a verdict for each row of the batch that stays ours; one call is permitted.
-
-        A part whose answer leaves rows open is split: n rows need at most 2n - 1 answers, and one
-        row alone always gets its verdict.
+        With `permitted` the first call may leave at once. A part whose answer leaves rows open is
+        split: n rows need at most 2n - 1 answers, and one row alone always gets its outcome. The
+        halves are drawn by lot; once those asked about leave no doubt that too many would be
+        rejected, the others stay undetermined.
         """
         settled: list[Settled] = []
         parts = [batch]
-        answers = 0
-        while parts:
-            part, result = await self._answer(parts.pop(), keep_ours, permitted=answers == 0)
+        answers = accepted = refused = 0
+        while parts and not self._limit.is_hopeless(len(batch), accepted, refused):
+            part, result = await self._answer(
+                parts.pop(), keep_ours, permitted=permitted and not answers
+            )
             answers += 1
             found, still_open = _judge(part, result)
-            settled += [Settled(entry, verdict, answers) for entry, verdict in found]
-            if still_open and len(still_open) == len(part):
-                half = (len(part) + 1) // 2
-                parts += [part[half:], part[:half]]
-            elif still_open:
-                parts.append(still_open)
-        return settled
+            settled += [Settled(entry, outcome, answers) for entry, outcome in found]
+            rejected = sum(isinstance(outcome, Rejected) for _, outcome in found)
+            accepted += len(found) - rejected
+            refused += rejected if len(part) == 1 else 0
+            parts += self._split(part, still_open)
+        return settled + [Settled(e, Undetermined(), answers) for part in parts for e in part]
+
+    def _split(self, part: list[Entry], still_open: list[Entry]) -> list[list[Entry]]:
+        """Return the parts to ask about next, the first one last."""
+        if not still_open:
+            return []
+        if len(still_open) < len(part):
+            return [still_open]
+        # A bad import stands in one place of the batch: drawn by lot, the first rows speak for all.
+        drawn = self._dice.sample(part, len(part))
+        half = (len(part) + 1) // 2
+        return [drawn[half:], drawn[:half]]
 
     async def _answer(
         self, part: list[Entry], keep_ours: KeepOurs, *, permitted: bool
@@ -141,7 +159,7 @@ class SendStage:
             return error
         except ThrottledError as error:
             result = error.kind
-            self._rate.throttled(self._clock.monotonic(), error.retry_after_seconds)
+            self._pace.throttled(error.retry_after_seconds)
             raise
         except RetryableError as error:
             result = error.kind
@@ -159,7 +177,7 @@ class SendStage:
 
 def _judge(
     part: list[Entry], result: Sequence[Outcome] | ConnectorError
-) -> tuple[list[tuple[Entry, Verdict | Postponed]], list[Entry]]:
+) -> tuple[list[tuple[Entry, Outcome]], list[Entry]]:
     """Return the rows with a verdict, and the rows to ask about again."""
     if isinstance(result, RefusedError):
         return _blame(part, result)
@@ -167,7 +185,7 @@ def _judge(
         if len(part) > 1:
             return [], part
         return [(part[0], Rejected(RejectReason.TOO_LARGE, 413))], []
-    found: list[tuple[Entry, Verdict | Postponed]] = []
+    found: list[tuple[Entry, Outcome]] = []
     still_open: list[Entry] = []
     for entry, outcome in zip(part, result, strict=True):
         if not isinstance(outcome, Undetermined):
@@ -181,10 +199,10 @@ def _judge(
 
 def _blame(
     part: list[Entry], refusal: RefusedError
-) -> tuple[list[tuple[Entry, Verdict | Postponed]], list[Entry]]:
+) -> tuple[list[tuple[Entry, Outcome]], list[Entry]]:
     verdict = Rejected(RejectReason(refusal.reason), 400)
     if len(part) == 1:
         return [(part[0], verdict)], []
     guilty = {i for i in refusal.guilty if i < len(part)}
-    found: list[tuple[Entry, Verdict | Postponed]] = [(part[i], verdict) for i in sorted(guilty)]
+    found: list[tuple[Entry, Outcome]] = [(part[i], verdict) for i in sorted(guilty)]
     return found, [entry for i, entry in enumerate(part) if i not in guilty]

@@ -73,14 +73,19 @@ def use(made: Meter) -> None:
     made.catching_up(model, 1, 5)
     made.consumed(sync, 5)
     made.given_back(sync, 1)
-    made.in_flight(sync, 3)
+    made.in_flight(sync, lambda: 3)
     made.consumer_lag(sync, {Partition("t", 0): 4, Partition("t", 1): 5})
     made.assigned_partitions(sync, 2)
-    made.rate(sync, 4.5)
+    made.rate(sync, lambda: 4.5)
     made.delivered_at(sync, [10**9], 11.0)
     made.committed(model, 2 * 10**9)
     made.mqr(MqrUse("2026-11-01", used=7, reserved=3, uncertain=2))
     made.mqr_forecast(30)
+    for result in ("found", "absent", "failed"):
+        made.look_up(sync, result)
+    for result in ("ok", "failed", "incomplete"):
+        made.export(sync, result)
+    made.existence(sync, 1_000, 60.0)
 
 
 def test_every_series_is_there_before_anything_moved() -> None:

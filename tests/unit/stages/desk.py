@@ -23,8 +23,12 @@ from worker.rules.batching import BatchPolicy, Entry
 from worker.rules.offsets import OffsetTracker
 from worker.rules.outcomes import DeadLetterLimit
 from worker.rules.rate_limit import RatePolicy
+from worker.rules.turns import Turns
+from worker.stages.accept import AcceptStage
+from worker.stages.bury import BuryStage
 from worker.stages.consume import ConsumePolicy, ConsumeStage
 from worker.stages.deliver import DeliverPolicy, DeliverStage
+from worker.stages.pace import PaceStage
 from worker.stages.persist import PersistPolicy, PersistStage
 from worker.stages.send import SendStage
 
@@ -56,20 +60,35 @@ class Desk:
         self.persist = PersistStage(
             SYNC, PersistPolicy(), clock=self.clock, dice=dice, meter=self.meter
         )
+        self.pace = PaceStage(rate, Turns(15.0), self.clock)
+        self.pace.has(SYNC, 2)
+        self.pace.owns(SYNC, frozenset({0, 1}))
+        limit = limit or DeadLetterLimit(max_share=1.0)
         self.send = SendStage(
-            SYNC, self.destination, rate, self.persist, clock=self.clock, meter=self.meter
+            SYNC,
+            self.destination,
+            limit,
+            self.pace,
+            self.persist,
+            clock=self.clock,
+            dice=dice,
+            meter=self.meter,
+        )
+        self.bury = BuryStage(SYNC, limit, self.dead_letters, self.persist)
+        self.accepting = AcceptStage(
+            SYNC,
+            self.interpreter,
+            self.bury,
+            self.persist,
+            clock=self.clock,
+            meter=self.meter,
         )
         self.deliver = DeliverStage(
             SYNC,
-            DeliverPolicy(
-                batch or BatchPolicy(linger_seconds=0.0),
-                max_calls,
-                dead_letter_limit=limit or DeadLetterLimit(max_share=1.0),
-            ),
-            self.interpreter,
+            DeliverPolicy(batch or BatchPolicy(linger_seconds=0.0), max_calls),
+            self.accepting,
             self.send,
-            self.dead_letters,
-            self.persist,
+            self.bury,
             clock=self.clock,
             meter=self.meter,
         )
@@ -78,6 +97,7 @@ class Desk:
             consume or ConsumePolicy(commit_seconds=0.0),
             self._new_consumer,
             self.deliver,
+            self.pace,
             clock=self.clock,
             dice=dice,
             meter=self.meter,

@@ -66,11 +66,11 @@ async def test_a_process_sends_at_the_share_of_the_partitions_it_has() -> None:
     async with desk.running():
         desk.consumer.tick(Assigned({P0: 0, P1: 0}, {P0: 0, P1: 0}, topic_partitions=8))
         await turns()
-        assert 2.0 == desk.meter.rates[-1]
+        assert 2.0 == desk.meter.rate_now()
         desk.consumer.tick(REVOKED)
         await turns()
 
-    assert 1.0 == desk.meter.rates[-1]
+    assert 1.0 == desk.meter.rate_now()
 
 
 async def test_a_failed_commit_is_made_up_for() -> None:
@@ -127,12 +127,12 @@ async def test_a_full_partition_is_paused_and_resumed() -> None:
         await desk.take(P1, 0, 0)
         await desk.read(*(message(f"u{i}", 1, i) for i in range(3)))
         await desk.round()
-        assert (frozenset({P0}), 3) == (desk.consumer.paused, desk.meter.flying)
+        assert (frozenset({P0}), 3) == (desk.consumer.paused, desk.meter.flying())
         desk.destination.let_through()
         await desk.round()
         await desk.round()
 
-    assert (frozenset(), 0) == (desk.consumer.paused, desk.meter.flying)
+    assert (frozenset(), 0) == (desk.consumer.paused, desk.meter.flying())
 
 
 async def test_a_revoked_partition_commits_what_is_acked_and_sends_nothing_more() -> None:

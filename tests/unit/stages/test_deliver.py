@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from connectors.errors import ConfigurationError, RefusedError, RetryableError
+from connectors.errors import ConfigurationError, RetryableError
 from connectors.records import Delivered, Item, Outcome, Rejected, RejectReason, Skipped, SkipReason
 from tests.fakes import kind_of, message, turns, versions
-from tests.unit.stages.desk import Desk, cancel
+from tests.unit.stages.desk import Desk
 from worker.rules.batching import BatchPolicy
-from worker.rules.outcomes import DeadLetterLimit
 
 DOWN = RetryableError("down", kind="network")
 
@@ -174,47 +173,6 @@ async def test_skipped_rows_have_their_outcome_at_once() -> None:
     assert [] == desk.dead_letters.letters
 
 
-async def test_too_many_rejects_stop_the_sync_and_bury_nothing() -> None:
-    """If most rows are refused the fault is ours: say so, keep offsets, leave letters unwritten."""
-    desk = Desk(limit=DeadLetterLimit(max_share=0.2, over_rows=100, from_rows=10))
-    desk.destination.answer = reject_bad
-    tracker = desk.assign()
-    async with desk.sending():
-        rows = [message(f"u{i}", 1, i, kind="bad" if i < 5 else "good") for i in range(20)]
-        await desk.accept(tracker, *rows)
-        await turns(50)
-
-    assert ("stopped", "20%") == (desk.meter.states[-1][0], desk.meter.states[-1][1][10:13])
-    assert ([], 0) == (desk.dead_letters.letters, tracker.committable)
-    assert 1 == len(desk.destination.calls)
-
-
-async def test_too_many_undecodable_rows_stop_the_sync_too() -> None:
-    """A topic that can't be mapped is not emptied into the dead letters either."""
-    desk = Desk(limit=DeadLetterLimit(max_share=0.2, over_rows=100, from_rows=10))
-    tracker = desk.assign()
-    rows = [message(f"u{i}", 1, i, kind="undecodable" if i < 5 else "good") for i in range(20)]
-    accepting = asyncio.create_task(desk.accept(tracker, *rows))
-    await turns(50)
-
-    assert "stopped" == desk.meter.states[-1][0]
-    assert ([], 0) == (desk.dead_letters.letters, tracker.committable)
-    await cancel(accepting)
-
-
-async def test_few_rejects_stop_nothing() -> None:
-    """One bad row of a hundred is its own fault."""
-    desk = Desk(limit=DeadLetterLimit(max_share=0.2, over_rows=100, from_rows=10))
-    desk.destination.answer = reject_bad
-    tracker = desk.assign()
-    async with desk.sending():
-        kinds = ["bad", "undecodable", *["good"] * 98]
-        await desk.accept(tracker, *(message(f"u{i}", 1, i, kind=k) for i, k in enumerate(kinds)))
-        await turns(50)
-
-    assert (100, 2) == (tracker.committable, len(desk.dead_letters.letters))
-
-
 async def test_a_missing_column_stops_the_sync_and_heals_by_itself() -> None:
     """What the schema lacks today may be back tomorrow: nothing is rejected for it."""
     desk = Desk()
@@ -230,26 +188,6 @@ async def test_a_missing_column_stops_the_sync_and_heals_by_itself() -> None:
         await turns()
 
     assert (1, []) == (tracker.committable, desk.dead_letters.letters)
-
-
-async def test_a_bad_row_keeps_its_attempts() -> None:
-    """The dead letter says how many answers its batch took."""
-    desk = Desk()
-
-    def answer(items: Sequence[Item]) -> Sequence[Outcome]:
-        if any(kind_of(item) == "bad" for item in items):
-            raise RefusedError(RejectReason.FIELD_TYPE)
-        return [Delivered() for _ in items]
-
-    desk.destination.answer = answer
-    tracker = desk.assign()
-    async with desk.sending():
-        rows = [message(f"u{i}", 1, i, kind="bad" if i == 0 else "good") for i in range(4)]
-        await desk.accept(tracker, *rows)
-        await turns(60)
-
-    assert [3] == [letter.attempts for letter in desk.dead_letters.letters]
-    assert {"delivered": 3, "rejected": 1} == desk.meter.rows
 
 
 async def test_freshness_counts_delivered_rows_only() -> None:

@@ -48,7 +48,7 @@ class WaitingDesk(Desk):
         super().__init__(consume=POLICY)
         self.picky = PickyInterpreter()
         self.picky.unknown = {P0}
-        self.deliver._interpret = self.picky
+        self.accepting._interpret = self.picky
 
     def sent(self) -> list[str]:
         return [name for items in self.destination.calls for name in versions(items)]

@@ -63,7 +63,7 @@ class Member:
         desk.committed, desk.on_commit = world.committed, world.check_commit
         desk.destination.answer = lambda items: world.arrive(self, items)
         desk.destination.hold = True
-        desk.deliver._dead_letters = world.letters
+        desk.bury._dead_letters = world.letters
         self.tasks = [
             world.loop.create_task(desk.deliver.run()),
             world.loop.create_task(desk.consume.run()),

@@ -1,0 +1,78 @@
+"""What may be taken in of a partition: no more in flight than its next owner reads before sending.
+
+taken in, no offset saved       ≤ max_in_flight_rows + slack_rows: the window
+surplus                         arrived beyond it; waits until offsets are saved
+hold                            just assigned: nothing is sent before the window is read again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from connectors.records import Message
+from worker.rules.offsets import OffsetTracker
+
+
+@dataclass(slots=True)
+class Hold:
+    """Until when a partition's rows are kept back: an offset, or a number of rows."""
+
+    until_offset: int
+    rows_left: int
+
+
+@dataclass(slots=True)
+class Intake:
+    """A partition of ours, from its assignment to its revocation."""
+
+    tracker: OffsetTracker
+    window: int
+    hold: Hold | None
+    committed: int = -1
+    surplus: list[Message] = field(default_factory=list)
+
+    @classmethod
+    def starting(cls, start: int, end: int, window: int) -> Intake:
+        """Return the intake of a partition that is read from `start` and ends at `end` now."""
+        return cls(OffsetTracker(start), window, Hold(end, window) if start < end else None)
+
+    def take(self, messages: Sequence[Message]) -> list[Message]:
+        """Return what may be taken in now, older surplus first; the rest is surplus."""
+        waiting = [*self.surplus, *messages]
+        room = max(0, self.window - self.tracker.unsaved)
+        taken, self.surplus = waiting[:room], waiting[room:]
+        self.tracker.consumed(message.offset for message in taken)
+        if self.hold is not None:
+            self.hold.rows_left -= len(taken)
+        return taken
+
+    def wait(self, messages: Sequence[Message]) -> None:
+        """Keep messages until there is room for them."""
+        self.surplus.extend(messages)
+
+    def ends_hold(self) -> bool:
+        """Say, once, that all that may have been in flight before is read again."""
+        hold = self.hold
+        if hold is None or (hold.rows_left > 0 and self.tracker.position < hold.until_offset):
+            return False
+        self.hold = None
+        return True
+
+    def is_full(self, max_in_flight_rows: int) -> bool:
+        """Say whether nothing more should be read."""
+        if self.surplus:
+            return True
+        # A held partition must be read on to the end of its window, or it would wait for ever.
+        return self.hold is None and self.tracker.unsaved >= max_in_flight_rows
+
+    @property
+    def grown(self) -> int | None:
+        """The offset that may be committed, when it is not committed yet."""
+        offset = self.tracker.committable
+        return offset if offset > self.committed else None
+
+    def saved(self, offset: int) -> None:
+        """Note that the group holds this offset."""
+        self.committed = offset
+        self.tracker.saved(offset)
