@@ -169,9 +169,11 @@ class Partition:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One record as the consumer got it. `offset` is its own, the next to read is one more."""
+class Message(NamedTuple):
+    """One record as the consumer got it. `offset` is its own, the next to read is one more.
+
+    A tuple, as one is made for each row.
+    """
 
     partition: Partition
     offset: int
@@ -250,8 +252,7 @@ Verdict = Delivered | Unchanged | Skipped | Rejected
 Outcome = Verdict | Undetermined | Postponed
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One row as the destination wants it.
 
     `identity` is what answers name it by, in the form in which two spellings of one profile are

@@ -10,6 +10,7 @@ import orjson
 
 from connectors.errors import ConnectorError
 from connectors.ports import (
+    Assigned,
     CallLimits,
     ConsumerEvent,
     GroupLag,
@@ -201,12 +202,16 @@ class FakeConsumer:
         self.on_commit: Callable[[Mapping[Partition, int]], None] = lambda _: None
         self.behind = 0
         self.group_note = self.note = ""
+        self.topic_partitions = 2
         self.closed = False
         self._ticks = asyncio.Semaphore(0)
 
     def tick(self, *events: ConsumerEvent) -> None:
         """Let one more round of polling happen, with these events."""
         self.events += events
+        for event in events:
+            if isinstance(event, Assigned):
+                self.topic_partitions = event.topic_partitions or self.topic_partitions
         self._ticks.release()
 
     async def poll(self, timeout_seconds: float) -> Sequence[ConsumerEvent]:
@@ -232,7 +237,9 @@ class FakeConsumer:
         self.released.append(next_offsets)
 
     async def lag(self) -> GroupLag:
-        return GroupLag({P0: self.behind}, self.group_note)
+        others = range(1, self.topic_partitions)
+        rows = {P0: self.behind} | {Partition(P0.topic, n): 0 for n in others}
+        return GroupLag(rows, self.group_note)
 
     def annotate(self, note: str) -> None:
         self.note = note

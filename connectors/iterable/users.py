@@ -1,45 +1,44 @@
 """Object `users`: profiles, by `POST /api/users/bulkUpdate`.
 
 Update mode never creates a profile. The documented fast way needs no look-up: in an e-mail-based
-project a row matched by userId with `preferUserId: false` and no e-mail only updates.
+project a row matched by userId with `preferUserId: false` and no e-mail only updates. Elsewhere
+only rows of profiles that exist come here, or the call says `updateOnly`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import orjson
 
 from connectors.iterable.answers import Mode, check, outcomes, users_meaning
+from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS, PROBE_PATH, encoded
 from connectors.iterable.client import IterableClient
+from connectors.iterable.identity import Match, ProjectType, identity_of
 from connectors.ports import CallLimits
 from connectors.records import Item, MappedRow, Outcome
 
 PATH = "/api/users/bulkUpdate"
-PROBE_PATH = "/api/lists"
-# 4 MB are permitted; whether that is 4,000,000 or 4,194,304 is not documented.
-MAX_BODY_BYTES = 3_500_000
-MAX_ROWS = 1_000
 PUBLISHED_CALLS_PER_SECOND = 5.0
-
-# <= 52 characters, printable ASCII, no space at either end.
-_USER_ID = re.compile(r"[!-~](?:[ -~]{0,50}[!-~])?")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 
 _HEAD = b'{"users":['
 _TAIL = b'],"createNewFields":true}'
+_TAIL_UPDATE_ONLY = b'],"createNewFields":true,"updateOnly":true}'
 
 
 @dataclass(frozen=True, slots=True)
 class UsersPolicy:
-    """How rows meet profiles."""
+    """How rows meet profiles.
+
+    `update_only` asks for it in the call; Iterable must have switched that on for the project, or
+    it creates unknown users all the same. With `merge_nested` an object keeps the members that a
+    row does not bring, one level deep; without, it is replaced.
+    """
 
     mode: Mode
-    match: Literal["email", "userId"]
-    project_type: Literal["email", "userId", "hybrid"]
+    match: Match
+    project_type: ProjectType
+    update_only: bool = False
+    merge_nested: bool = False
 
 
 class IterableUsers:
@@ -60,6 +59,8 @@ class IterableUsers:
             if by_user_id and policy.project_type == "email"
             else {}
         )
+        if policy.merge_nested:
+            self._flags["mergeNestedObjects"] = True
 
     @property
     def limits(self) -> CallLimits:
@@ -71,18 +72,11 @@ class IterableUsers:
 
     def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:  # noqa: ARG002  # one profile, whatever its row's key
         """Return the item of the call, or None when the identity can't be one."""
-        if self._policy.match == "email":
-            identity = row.identity.strip().lower()
-            valid = _EMAIL.fullmatch(identity) is not None
-        else:
-            identity = row.identity
-            valid = _USER_ID.fullmatch(identity) is not None
-        if not valid:
+        identity = identity_of(self._policy.match, row.identity)
+        if identity is None:
             return None
-        body = orjson.dumps({self._policy.match: identity, **self._flags, "dataFields": row.fields})
-        # A kept result of orjson holds 4 KB whatever its length: 30,000 waiting rows would be
-        # 120 MB. The copy holds what it needs.
-        return Item(identity, bytes(memoryview(body)), identity)
+        body = encoded({self._policy.match: identity, **self._flags, "dataFields": row.fields})
+        return Item(identity, body, identity)
 
     async def probe(self) -> None:
         """Ask for the lists: 100 calls a second are permitted, and it needs the same key."""
@@ -90,7 +84,8 @@ class IterableUsers:
 
     async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
         """Make one bulk call; one outcome per item, in order."""
-        body = _HEAD + b",".join(item.body for item in items) + _TAIL
+        tail = _TAIL_UPDATE_ONLY if self._policy.update_only else _TAIL
+        body = _HEAD + b",".join(item.body for item in items) + tail
         reply = await self._client.post(PATH, body)
         return outcomes(reply, items, users_meaning(self._policy.mode))
 

@@ -119,11 +119,24 @@ def _for_a_person(error: Exception, doing: str, where: str) -> ConfigurationErro
                 f"Kafka at {where} does not permit {doing}: grant the ACL",
                 kind="kafka_authorization",
             )
+        case _:
+            return _for_a_topic(error, doing, where)
+
+
+def _for_a_topic(error: Exception, doing: str, where: str) -> ConfigurationError | None:
+    match error:
         case ke.UnknownTopicOrPartitionError():
             return ConfigurationError(
                 f"a topic for {doing} does not exist on {where}: run `hightide check "
                 "--create-topics`",
                 kind="topic_missing",
+            )
+        case ke.OffsetOutOfRangeError() | ke.LogTruncationError():
+            return ConfigurationError(
+                f"the group's offsets are not in the topic any more on {where}: rows may have been "
+                "deleted unread, or the topic was made anew; stop deliver, run `hightide replay`, "
+                "start it again",
+                kind="offset_out_of_range",
             )
         case (
             ke.InvalidReplicationFactorError()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
@@ -18,7 +19,13 @@ def partition_of(partition: Any) -> Partition:
 def message_of(partition: Partition, record: Any) -> Message:
     """Return a kafka-python record as ours."""
     return Message(
-        partition, record.offset, record.key or b"", record.value, record.headers, record.timestamp
+        partition,
+        record.offset,
+        record.key or b"",
+        record.value,
+        # Thousands of messages wait; one copy of each header's name is enough for them.
+        [(intern(name), value) for name, value in record.headers],
+        record.timestamp,
     )
 
 

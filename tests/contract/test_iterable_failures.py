@@ -108,16 +108,26 @@ async def test_an_answer_that_stops_in_the_middle_is_given_up(
 
 
 async def test_a_field_of_another_type_refuses_the_whole_call(project: Project) -> None:
-    """Nothing is written, for the first row neither; which row it was, bisection must find."""
+    """Nothing is written, for the first row neither; the row that holds such a value is known."""
     project.pin("n", "long")
     users = project.users("update")
 
     with pytest.raises(RefusedError) as caught:
         await deliver(users, ("1", {"m": 1}), ("1", {"n": "private text"}))
 
-    assert caught.value.reason == RejectReason.FIELD_TYPE
+    assert (frozenset({1}), "field_type") == (caught.value.guilty, caught.value.reason)
     assert "private" not in str(caught.value)
     assert project.profiles()["1"] == {}
+
+
+async def test_a_refusal_may_leave_open_whom_it_means(project: Project) -> None:
+    """Without its params nobody is blamed: the sender splits the call."""
+    project.turn(explain_refusals=False)
+    project.pin("n", "long")
+    with pytest.raises(RefusedError) as caught:
+        await deliver(project.users("update"), ("1", {"m": 1}), ("1", {"n": "private text"}))
+
+    assert (frozenset(), "field_type") == (caught.value.guilty, caught.value.reason)
 
 
 async def test_a_bad_row_is_named_by_its_number(project: Project) -> None:

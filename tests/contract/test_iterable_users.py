@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connectors.iterable.answers import Mode
-from connectors.iterable.users import MAX_BODY_BYTES, MAX_ROWS
+from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS
 from connectors.records import (
     Delivered,
     MappedRow,

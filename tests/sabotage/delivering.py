@@ -142,8 +142,8 @@ DELIVERING = (
     Mutation(
         name="mapped_column",
         promise="Rows without the column to match by wait for a person, they are not dropped.",
-        file="worker/rules/mapping.py",
-        old="raise MissingColumnError(policy.match_column)",
+        file="worker/rules/mapping/compile.py",
+        old="raise MissingColumnError(self._policy.match_column)",
         new='raise UnmappableError("")',
         tests=(
             "tests/unit/stages/test_interpret.py::test_a_missing_column_stops_the_sync_with_a_sentence",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from tests.sabotage.answers import ANSWERS
 from tests.sabotage.counting import COUNTING
 from tests.sabotage.delivering import DELIVERING
+from tests.sabotage.existence import EXISTENCE
+from tests.sabotage.objects import OBJECTS
 from tests.sabotage.owning import OWNING
 from tests.sabotage.pacing import PACING
 from tests.sabotage.publishing import PUBLISHING
 from tests.sabotage.reading import READING
 from tests.sabotage.snapshots import SNAPSHOTS
 
-MUTATIONS = (*READING, *COUNTING, *OWNING, *PUBLISHING, *SNAPSHOTS, *DELIVERING, *PACING)
+MUTATIONS = (
+    *READING,
+    *COUNTING,
+    *OWNING,
+    *PUBLISHING,
+    *SNAPSHOTS,
+    *DELIVERING,
+    *EXISTENCE,
+    *ANSWERS,
+    *OBJECTS,
+    *PACING,
+)

@@ -54,8 +54,8 @@ SNAPSHOTS = (
         name="delete_identity",
         promise="A delete record carries the identity that the destination knows the row by.",
         file=_SNAPSHOT,
-        old="return [tombstone._replace(value=row.delete), tombstone]",
-        new='return [tombstone._replace(value=b""), tombstone]',
+        old="return [delete, delete._replace(value=None)]",
+        new='return [delete._replace(value=b""), delete._replace(value=None)]',
         tests=(
             "tests/unit/stages/test_snapshot.py::test_a_delete_record_holds_identity_alone_and_a_tombstone_follows",
         ),
@@ -64,8 +64,8 @@ SNAPSHOTS = (
         name="tombstone",
         promise="A row that left is cleared away from the topic.",
         file=_SNAPSHOT,
-        old="return [tombstone._replace(value=row.delete), tombstone]",
-        new="return [tombstone._replace(value=row.delete)]",
+        old="return [delete, delete._replace(value=None)]",
+        new="return [delete]",
         tests=(
             "tests/unit/stages/test_snapshot.py::test_a_delete_record_holds_identity_alone_and_a_tombstone_follows",
         ),

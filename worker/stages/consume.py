@@ -19,7 +19,7 @@ from connectors.ports import Assigned, Consumer, ConsumerEvent, Messages, Revoke
 from connectors.records import Message, Partition
 from worker.clock import Clock
 from worker.rules.backoff import BackoffPolicy, backoff_seconds
-from worker.rules.intake import Intake
+from worker.rules.intake import InFlightPolicy, Intake, full_partitions
 from worker.rules.offsets import OffsetTracker
 from worker.rules.stall import StallWatch
 
@@ -55,14 +55,9 @@ class ConsumeMeter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsumePolicy:
-    """How much may be in flight on a partition, and how often offsets are saved.
+    """How much may be in flight, and how often offsets are saved."""
 
-    `slack_rows` may arrive beyond `max_in_flight_rows` before the pause takes hold: four events of
-    500 messages. Their sum bounds what a crash makes us read again.
-    """
-
-    max_in_flight_rows: int = 3_000
-    slack_rows: int = 2_000
+    in_flight: InFlightPolicy = field(default_factory=InFlightPolicy)
     commit_seconds: float = 1.0
     lag_seconds: float = 5.0
     release_seconds: float = 6.0
@@ -106,10 +101,6 @@ class ConsumeStage:
         self._stopped = False
         self._behind = -1  # not looked at yet
         meter.in_flight(sync, lambda: self.in_flight)
-
-    @property
-    def _window(self) -> int:
-        return self._policy.max_in_flight_rows + self._policy.slack_rows
 
     @property
     def in_flight(self) -> int:
@@ -159,15 +150,16 @@ class ConsumeStage:
             await self._handle(consumer, event)
         for partition in [p for p, intake in self._owned.items() if self._waits(p, intake)]:
             await self._accept(partition, ())
-        full = frozenset(p for p, intake in self._owned.items() if self._is_full(p, intake))
+        full = full_partitions(self._owned, self._policy.in_flight) | self._accepting.keys()
         consumer.pause(full)
         now = self._clock.monotonic()
-        if full or now >= self._next_commit:
-            self._next_commit = now + self._policy.commit_seconds
-            await self._commit(consumer, self._grown())
+        # Before a commit: of a partition that is new to us it would wipe out the note beside it.
         if now >= self._next_lag:
             self._next_lag = now + self._policy.lag_seconds
             await self._look_at_lag(consumer, now)
+        if full or now >= self._next_commit:
+            self._next_commit = now + self._policy.commit_seconds
+            await self._commit(consumer, self._grown())
 
     async def _look_at_lag(self, consumer: Consumer, now: float) -> None:
         try:
@@ -178,10 +170,11 @@ class ConsumeStage:
         ours = {p: rows for p, rows in group.rows.items() if p in self._owned}
         self._behind = sum(ours.values()) if self._owned else -1
         self._meter.consumer_lag(self._sync, ours)
+        self._pace.has(self._sync, len(group.rows))
         self._pace.learn(self._sync, {p.number: n for p, n in group.rows.items()}, group.note)
-        if note := self._pace.note(self._sync):
-            consumer.annotate(note)
-            # Also when nothing moves the others must find the note.
+        note = self._pace.note(self._sync)
+        consumer.annotate(note or group.note)
+        if note:  # also when nothing moves the others must find it
             await self._commit(consumer, self._first())
         self._refuse_stall(ours, now)
 
@@ -214,8 +207,9 @@ class ConsumeStage:
 
     def _assign(self, partition: Partition, start: int, end: int) -> None:
         self._attempt = 0
+        self._next_lag = 0.0
         self._drop(frozenset({partition}))
-        intake = Intake.starting(start, end, self._window)
+        intake = Intake.starting(start, end, self._policy.in_flight.window)
         self._owned[partition] = intake
         self._deliver.assigned(partition, intake.tracker, hold=intake.hold is not None)
 
@@ -250,10 +244,6 @@ class ConsumeStage:
 
     def _waits(self, partition: Partition, intake: Intake) -> bool:
         return partition in self._accepting or bool(intake.surplus)
-
-    def _is_full(self, partition: Partition, intake: Intake) -> bool:
-        busy = partition in self._accepting
-        return busy or intake.is_full(self._policy.max_in_flight_rows)
 
     async def _revoke(
         self, consumer: Consumer, partitions: frozenset[Partition], *, lost: bool

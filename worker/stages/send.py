@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from connectors.errors import (
     ConnectorError,
@@ -55,8 +54,7 @@ class SendMeter(Protocol):
     def rate(self, sync: str, calls_per_second: Callable[[], float]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A row with its outcome, and the calls it took. Undetermined: nobody asked to the end."""
 
     entry: Entry

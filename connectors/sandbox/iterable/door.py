@@ -50,7 +50,8 @@ class Door:
         try:
             return ROUTES[route](self.project, call)
         except RefusedError as refusal:
-            return refusal.answer
+            explained = self.project.settings.explain_refusals
+            return refusal.answer if explained else replies.unexplained(refusal.answer)
 
     def revoke(self, key: str) -> None:
         self.keys.discard(key)

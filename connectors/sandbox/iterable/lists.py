@@ -1,4 +1,4 @@
-"""Static lists: names, and which profiles are on them."""
+"""Lists: names, and which profiles are on them. A dynamic one is only shown."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class StaticList:
     name: str
     description: str | None
     created_at_ms: int
+    list_type: str = "Standard"
     members: dict[Profile, None] = field(default_factory=dict)
 
 

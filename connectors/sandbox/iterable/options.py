@@ -33,6 +33,7 @@ class Settings:
     limits_enabled: bool = True
     limit_scale: float = 1.0
     legacy_envelope: bool = False
+    explain_refusals: bool = True
     unknown_user_list: UnknownUserList = UnknownUserList.NOT_FOUND
     update_only_enabled: bool = False
     create_new_fields: bool = True
@@ -110,6 +111,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "limits_enabled": _switch,
     "limit_scale": _above_zero,
     "legacy_envelope": _switch,
+    "explain_refusals": _switch,
     "unknown_user_list": UnknownUserList,
     "update_only_enabled": _switch,
     "create_new_fields": _switch,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import orjson
+
 from connectors.sandbox.iterable.calls import Answer, JsonObject, RefusedError
 
 PROJECT_ID = "1"
@@ -21,6 +23,14 @@ def error(status: int, code: str, message: str, params: object = None) -> Answer
 
 def refuse(status: int, code: str, message: str, params: object = None) -> RefusedError:
     return RefusedError(error(status, code, message, params))
+
+
+def unexplained(answer: Answer) -> Answer:
+    """Return the refusal without its params: which row or field it was is not said."""
+    if not isinstance(answer.body, bytes):
+        return answer
+    body = orjson.loads(answer.body)
+    return Answer.json({**body, "params": None}, answer.status)
 
 
 def bad_json(endpoint: str, problems: Mapping[str, str]) -> RefusedError:

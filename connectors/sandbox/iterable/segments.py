@@ -147,7 +147,7 @@ def _described(item: StaticList) -> JsonObject:
         "id": item.list_id,
         "name": item.name,
         "createdAt": item.created_at_ms,
-        "listType": "Standard",
+        "listType": item.list_type,
     }
     if item.description is not None:
         described["description"] = item.description

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import cast
@@ -49,6 +50,7 @@ class IterableSandbox:
         self.door = Door(self.options, clock.now)
         self.journal = Journal()
         self._dice = random.Random(self.options.seed)
+        self._ids = random.Random(self.options.seed)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
@@ -126,7 +128,9 @@ class IterableSandbox:
         if isinstance(answer.body, bytes):
             if fault is not None and fault.kind == FaultKind.SLOW_BODY:
                 return await _drip(request, answer, answer.body, fault.seconds)
-            headers = {"Location": _elsewhere(request, fault)} if answer.status == 302 else None
+            headers = {"Iterable-Request-Id": str(uuid.UUID(int=self._ids.getrandbits(128)))}
+            if answer.status == 302:
+                headers["Location"] = _elsewhere(request, fault)
             return web.Response(
                 status=answer.status,
                 body=answer.body,

@@ -60,6 +60,22 @@ def test_a_comparison_counts_what_is_new_changed_deleted_and_blanked(
     assert [b"d"] == [row.key for row in snapshots.gone("people", None, 9)]
 
 
+def test_a_key_whose_row_is_somebody_elses_now_is_renamed(
+    index: SqliteIndex, snapshots: SqliteSnapshots
+) -> None:
+    """By its delete record; what had none, is new, or is not to be published is not."""
+    know(index, KnownRow(b"a", b"1", 3, b"delete of somebody else"), KnownRow(b"b", b"1"))
+    know(index, KnownRow(b"c", b"1", 0, b"delete of c"), KnownRow(b"d", b"1", 0, b"delete of x"))
+    know(index, KnownRow(b"e", b"1", 0, b"delete of x"), model="teams")
+    snapshots.begin("people")
+    snapshots.add("people", [seen(key, b"2") for key in (b"a", b"b", b"c", b"e")])
+    snapshots.add("people", [seen(b"d")])
+
+    found = [KnownRow(b"a", b"1", 3, b"delete of somebody else")]
+    assert found == snapshots.renamed("people", None, 9)
+    assert [] == snapshots.renamed("people", b"a", 9)
+
+
 def test_staged_rows_come_back_whole_in_chunks_by_key(snapshots: SqliteSnapshots) -> None:
     """Also the empty key, and a chunk of one."""
     rows = [seen(key, b"1") for key in (b"b", b"", b"c", b"a\xff", b"a")]

@@ -10,6 +10,7 @@ from connectors.ports import Assigned, Messages, Revoked
 from connectors.records import Delivered, Item, Outcome
 from tests.fakes import P0, P1, message, turns, versions
 from tests.unit.stages.desk import Desk
+from worker.rules.intake import InFlightPolicy
 from worker.rules.rate_limit import RatePolicy
 from worker.stages.consume import ConsumePolicy
 
@@ -19,8 +20,7 @@ REVOKED = Revoked(frozenset({P0}), lost=False)
 
 def policy(rows: int = 3, slack: int = 2) -> ConsumePolicy:
     return ConsumePolicy(
-        max_in_flight_rows=rows,
-        slack_rows=slack,
+        InFlightPolicy(rows, slack),
         commit_seconds=0.0,
         lag_seconds=0.0,
         release_seconds=5.0,

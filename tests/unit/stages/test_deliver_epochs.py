@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from connectors.records import Message
 from tests.fakes import message, turns, versions
 from tests.unit.stages.desk import Desk
 
 
 def written(epoch: int, identity: str, version: int, offset: int) -> Message:
-    return replace(message(identity, version, offset), headers=[("epoch", str(epoch).encode())])
+    return message(identity, version, offset)._replace(headers=[("epoch", str(epoch).encode())])
 
 
 def sent(desk: Desk) -> list[list[str]]:

@@ -21,7 +21,7 @@ from connectors.records import (
     Skipped,
     SkipReason,
 )
-from worker.rules.mapping import MappingPolicy
+from worker.rules.mapping import Expression, MappingPolicy
 from worker.stages.interpret import InterpretStage
 
 COLUMNS = (Column("ID", ColumnType.TEXT), Column("FULL NAME", ColumnType.TEXT))
@@ -56,7 +56,7 @@ class Encoder:
 
     removes: bool = False
 
-    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | Rejected | None:
         call = "remove" if gone else ""
         return (
             Item(row.identity, orjson.dumps(row.fields), key.decode(), call)
@@ -65,8 +65,20 @@ class Encoder:
         )
 
 
-def stage(schemas: KnownSchemas, mapping: MappingPolicy = MAPPING) -> InterpretStage:
-    return InterpretStage("people-to-iterable", mapping, schemas, Encoder())
+class Rejecting(Encoder):
+    """Takes nothing."""
+
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | Rejected | None:
+        assert row.identity
+        assert key
+        assert not gone
+        return Rejected(RejectReason.UNMAPPABLE)
+
+
+def stage(
+    schemas: KnownSchemas, mapping: MappingPolicy = MAPPING, *, removes: bool = False
+) -> InterpretStage:
+    return InterpretStage("people-to-iterable", mapping, schemas, Encoder(removes))
 
 
 def row(identity: str | None, name: str | None, schema_id: int = 1) -> Message:
@@ -93,6 +105,45 @@ async def test_a_row_becomes_an_item() -> None:
 async def test_a_deleted_row_is_skipped(message: Message) -> None:
     """A tombstone, or the record before it: users keep their profile."""
     assert Skipped(SkipReason.DELETED) == await interpret(message)
+
+
+async def test_a_delete_record_needs_nothing_but_who_it_was() -> None:
+    """Neither filter nor expression is asked: they would be about NULLs."""
+    columns = (Column("ID", ColumnType.TEXT), Column("NAME", ColumnType.TEXT))
+    long = Expression("size(NAME) > 2", frozenset({"NAME"}))
+    mapping = MappingPolicy("ID", {"name": "NAME", "long": long}, filter=long)
+    made = stage(KnownSchemas({1: row_schema("people", columns)}), mapping, removes=True)
+    [value] = RowEncoder(row_schema("people", columns), 1, columns).encode([("7", None)])
+    await made.learn([raw(value)])
+
+    assert Rejected(RejectReason.UNMAPPABLE) == made.item(raw(value))
+    assert Item("7", b"{}", "k", "remove") == made.item(raw(value, ("op", b"delete")))
+
+
+async def test_of_a_row_that_is_filtered_out_nothing_else_matters() -> None:
+    """It is left out, or removed, though a field of it could not be sent."""
+    columns = (Column("ID", ColumnType.TEXT), Column("SHARE", ColumnType.FLOAT))
+    mapping = MappingPolicy(
+        "ID", {"share": "SHARE"}, filter=Expression('ID == "1"', frozenset({"ID"}))
+    )
+    schema = row_schema("people", columns)
+    values = RowEncoder(schema, 1, columns).encode([("7", float("nan")), ("1", float("nan"))])
+    found = []
+    for removes in (False, True):
+        made = stage(KnownSchemas({1: schema}), mapping, removes=removes)
+        await made.learn([raw(values[0])])
+        found += [made.item(raw(value)) for value in values]
+
+    assert [Skipped(SkipReason.FILTERED), Item("7", b"{}", "k", "remove")] == found[::2]
+    assert [Rejected(RejectReason.UNMAPPABLE)] * 2 == found[1::2]
+
+
+async def test_an_encoder_may_reject_a_row() -> None:
+    """For what only the destination can know of it."""
+    made = InterpretStage("people-to-iterable", MAPPING, KnownSchemas({1: SCHEMA}), Rejecting())
+    await made.learn([row("7", "Ann")])
+
+    assert Rejected(RejectReason.UNMAPPABLE) == made.item(row("7", "Ann"))
 
 
 @pytest.mark.parametrize(

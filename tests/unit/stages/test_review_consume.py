@@ -11,6 +11,7 @@ from connectors.ports import Revoked
 from connectors.records import Message, Partition
 from tests.fakes import P0, P1, FakeInterpreter, message, turns, versions
 from tests.unit.stages.desk import Desk
+from worker.rules.intake import InFlightPolicy
 from worker.stages.consume import ConsumePolicy
 
 DOWN = RetryableError("down", kind="kafka")
@@ -18,8 +19,7 @@ NO_TOPIC = ConfigurationError("the topic does not exist", kind="topic_missing")
 NO_SCHEMA = RetryableError("no registry", kind="registry")
 REVOKED = Revoked(frozenset({P0}), lost=False)
 POLICY = ConsumePolicy(
-    max_in_flight_rows=3,
-    slack_rows=2,
+    InFlightPolicy(3, 2),
     commit_seconds=0.0,
     lag_seconds=0.0,
     release_seconds=5.0,

@@ -6,9 +6,10 @@ from connectors.errors import RetryableError
 from tests.fakes import P0, message, versions
 from tests.unit.stages.desk import Desk
 from worker.rules.batching import BatchPolicy
+from worker.rules.intake import InFlightPolicy
 from worker.stages.consume import ConsumePolicy
 
-POLICY = ConsumePolicy(max_in_flight_rows=3, slack_rows=2, commit_seconds=0.0)
+POLICY = ConsumePolicy(InFlightPolicy(3, 2), commit_seconds=0.0)
 
 
 async def test_a_stuck_call_stops_its_partition_within_the_window() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from connectors.errors import ConnectorError, RefusedError
@@ -29,6 +28,7 @@ from tests.fakes import P0, P1, FakeDeadLetters, kind_of, message, turns, versio
 from tests.unit.stages.desk import Desk, cancel
 from worker.rules.batching import BatchPolicy
 from worker.rules.epochs import epoch_of
+from worker.rules.intake import InFlightPolicy
 from worker.stages.consume import ConsumePolicy
 
 PARTITIONS = (P0, P1)
@@ -54,7 +54,7 @@ class Member:
     def __init__(self, world: World) -> None:
         self.desk = Desk(
             batch=BatchPolicy(max_rows=3, linger_seconds=0.0),
-            consume=ConsumePolicy(3, 2, commit_seconds=0.0, release_seconds=60.0),
+            consume=ConsumePolicy(InFlightPolicy(3, 2), commit_seconds=0.0, release_seconds=60.0),
             max_calls=3,
         )
         self.start: dict[Partition, int] = {}
@@ -124,7 +124,7 @@ class World:
     def _append(self, partition: Partition, name: str, kind: str, epoch: int) -> None:
         offset = len(self.log[partition])
         row = message(name, offset, offset, partition, kind)
-        self.log[partition].append(replace(row, headers=[("epoch", str(epoch).encode())]))
+        self.log[partition].append(row._replace(headers=[("epoch", str(epoch).encode())]))
 
     def arrive(self, member: Member, items: Sequence[Item]) -> Sequence[Outcome]:
         """Take a call in, as Iterable does; the answer travels later."""

@@ -1,0 +1,291 @@
+"""Every object of Iterable keeps these promises: what becomes of each row, and of a failed call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from connectors.errors import (
+    ConfigurationError,
+    RefusedError,
+    RetryableError,
+    ThrottledError,
+    TooLargeError,
+)
+from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS
+from connectors.iterable.identity import Match, ProjectType
+from connectors.records import (
+    Delivered,
+    MappedRow,
+    Rejected,
+    RejectReason,
+    Skipped,
+    SkipReason,
+)
+from tests.contract.iterable_desks import DESKS, INVALID, Desk
+from tests.iterable_project import NOON_SECONDS, Project, deliver, item, run_project
+
+FORGOTTEN = Skipped(SkipReason.FORGOTTEN)
+CONFLICT = Rejected(RejectReason.CONFLICT, 200)
+ONE: dict[str, object] = {"n": 1}
+PRIVATE: dict[str, object] = {"n": 1, "note": "private"}
+PROFILES = ({"email": "one@x.com", "userId": "1"}, {"email": "two@x.com", "userId": "2"})
+
+pytestmark = pytest.mark.parametrize("desk", DESKS, ids=lambda desk: desk.name)
+
+
+@pytest.fixture
+async def project() -> AsyncIterator[Project]:
+    """An e-mail-based project with the profiles of users 1 and 2."""
+    async with run_project("email") as made:
+        made.plant(*PROFILES)
+        yield made
+
+
+def matches(desk: Desk, match: Match, kind: ProjectType) -> bool:
+    """Say whether the configuration lets this object be matched so; see worker/config/load.py."""
+    if desk.name == "users, update" and (match, kind) != ("userId", "email"):
+        return False
+    return (match, kind) != ("email", "userId")
+
+
+@pytest.mark.parametrize("match", ["email", "userId"])
+@pytest.mark.parametrize("kind", ["email", "userId", "hybrid"])
+async def test_rows_are_delivered_in_projects_of_every_type(
+    desk: Desk, kind: ProjectType, match: Match
+) -> None:
+    """By each identifier that the type has; the outcome is the truth."""
+    if not matches(desk, match, kind):
+        pytest.skip("refused when the configuration is loaded")
+    async with run_project(kind) as project:
+        project.plant(*PROFILES)
+        destination = desk.make(project, match, kind, None)
+        who = ["one@x.com", "two@x.com"] if match == "email" else ["1", "2"]
+        outcomes = await deliver(destination, (who[0], ONE), (who[1], ONE))
+
+        assert [Delivered(), Delivered()] == outcomes
+        assert {"1", "2"} == desk.landed(project)
+
+
+async def test_a_row_that_is_sent_again_changes_nothing(desk: Desk, project: Project) -> None:
+    """At least once is enough: no second event, no second member."""
+    destination = desk.make(project, "userId", "email", None)
+    rows = [("1", ONE), ("2", ONE)]
+    await deliver(destination, *rows)
+    before = (project.profiles(), project.happened(), project.members())
+    outcomes = await deliver(destination, *rows)
+
+    assert [Delivered(), Delivered()] == outcomes
+    assert before == (project.profiles(), project.happened(), project.members())
+
+
+async def test_a_user_whom_iterable_does_not_know(desk: Desk, project: Project) -> None:
+    """Created, skipped, or asked about again later, as the object has it; the others go on."""
+    destination = desk.make(project, "userId", "email", None)
+    outcomes = await deliver(destination, ("1", ONE), ("9", ONE), ("2", ONE))
+
+    assert [Delivered(), desk.unknown, Delivered()] == outcomes
+    assert desk.creates == ("9" in project.profiles())
+    assert {"1", "2"} <= desk.landed(project)
+
+
+async def test_a_forgotten_user_is_skipped(desk: Desk, project: Project) -> None:
+    """GDPR: never retried, never a dead letter; the others are delivered."""
+    destination = desk.make(project, "userId", "email", None)
+    project.forget("2")
+    outcomes = await deliver(destination, ("1", ONE), ("2", ONE))
+
+    assert [Delivered(), FORGOTTEN] == outcomes
+    assert "2" not in desk.landed(project)
+
+
+async def test_the_legacy_envelope_says_who_failed_but_not_why(
+    desk: Desk, project: Project
+) -> None:
+    """The row is treated as the object's most likely failure, never as delivered."""
+    destination = desk.make(project, "userId", "email", None)
+    project.turn(legacy_envelope=True)
+    project.forget("2")
+
+    assert [Delivered(), desk.nameless] == await deliver(destination, ("1", ONE), ("2", ONE))
+
+
+async def test_an_address_only_iterable_finds_invalid_is_rejected_alone(
+    desk: Desk, project: Project
+) -> None:
+    """Ours is the wider idea of an address; theirs is the one that counts."""
+    if desk.name == "users, update":
+        pytest.skip("is not matched by e-mail in an e-mail-based project")
+    destination = desk.make(project, "email", "email", None)
+    outcomes = await deliver(
+        destination, ("one@x.com", ONE), ("a..b@x.com", ONE), ("two@x.com", ONE)
+    )
+
+    assert [Delivered(), INVALID, Delivered()] == outcomes
+
+
+@pytest.mark.parametrize("match", ["email", "userId"])
+@pytest.mark.parametrize("identity", ["", " ", "no address ", " x" * 27, "ü@", "a\tb", "@x.com "])
+async def test_what_can_be_no_identity_is_no_item(
+    desk: Desk, project: Project, match: Match, identity: str
+) -> None:
+    """Known before the call: it would refuse the others as well."""
+    destination = desk.make(project, match, "email", None)
+    row = MappedRow(identity, ONE, {"createdAt": NOON_SECONDS})
+
+    assert None is destination.encode(row, b"1")
+
+
+async def test_addresses_are_matched_whatever_their_case(desk: Desk, project: Project) -> None:
+    """One spelling of an address is one profile, also in the outcomes."""
+    destination = desk.make(project, "email", "email", None)
+    project.forget("two@x.com")
+    outcomes = await deliver(destination, (" ONE@X.com", ONE), ("Two@x.COM", ONE))
+
+    assert [Delivered(), FORGOTTEN] == outcomes
+    assert {"1"} == desk.landed(project)
+
+
+async def test_an_address_that_is_another_profiles_is_a_conflict(desk: Desk) -> None:
+    """Where a field of the row renames its profile; events have no such field."""
+    if desk.name not in {"users, upsert", "lists, add", "lists, mirror"}:
+        pytest.skip("renames nobody")
+    async with run_project("hybrid") as project:
+        project.plant(*PROFILES)
+        destination = desk.make(project, "userId", "hybrid", None)
+
+        assert [CONFLICT] == await deliver(destination, ("1", {"email": "two@x.com"}))
+        assert "1" not in desk.landed(project)
+
+
+async def test_a_value_of_a_wrong_type_names_its_row(desk: Desk, project: Project) -> None:
+    """The call is refused whole; the row is found without asking for each."""
+    if not desk.has_fields:
+        pytest.skip("sends no fields")
+    destination = desk.make(project, "userId", "email", None)
+    await deliver(destination, ("1", {"n": 1}))
+    with pytest.raises(RefusedError) as caught:
+        await deliver(destination, ("1", {"n": 2}), ("2", {"n": "private text"}))
+
+    assert RejectReason.FIELD_TYPE == caught.value.reason
+    assert {1} == caught.value.guilty
+    assert "private" not in str(caught.value)
+    assert "2" not in desk.landed(project)
+
+
+async def test_a_field_that_is_no_object_names_its_row(desk: Desk, project: Project) -> None:
+    """A row of a wrong JSON shape: `obj.….[1].…` becomes the guilty row 1."""
+    destination = desk.make(project, "userId", "email", None)
+    good = item(destination, "1", **ONE)
+    bad = type(good)("2", good.body.replace(b'"userId":"1"', b'"userId":2'), "2", good.call)
+    with pytest.raises(RefusedError) as caught:
+        await destination.deliver([good, bad, good])
+
+    assert RejectReason.INVALID_DATA == caught.value.reason
+    assert {1} == caught.value.guilty
+
+
+async def test_a_body_above_the_projects_cap_is_too_large(desk: Desk, project: Project) -> None:
+    """Status 413 means: halve the batch."""
+    destination = desk.make(project, "userId", "email", None)
+    await deliver(destination, ("1", ONE))
+    project.turn(max_body_bytes=100)
+    with pytest.raises(TooLargeError):
+        await deliver(destination, ("1" * 40, ONE), ("2" * 40, ONE))
+
+
+async def test_a_full_call_is_within_the_limits(desk: Desk, project: Project) -> None:
+    """1,000 rows of almost 3.5 kB in one call: accepted, each with its outcome."""
+    destination = desk.make(project, "userId", "email", None)
+    limits = destination.limits
+    assert (MAX_ROWS, MAX_BODY_BYTES) == (limits.max_rows, limits.max_bytes)
+    rows = [item(destination, str(n + 1), n=1, t="x" * 3_200) for n in range(MAX_ROWS)]
+    assert sum(len(row.body) + 1 for row in rows) < MAX_BODY_BYTES
+
+    outcomes = await destination.deliver(rows)
+
+    assert [Delivered()] * 2 + [desk.unknown] * (MAX_ROWS - 2) == outcomes
+    assert 1 == sum(call.path == desk.endpoint for call in project.journal())
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("429_json", ThrottledError),
+        ("429_text", ThrottledError),
+        ("500", RetryableError),
+        ("503", RetryableError),
+        ("413", TooLargeError),
+        ("html", RetryableError),
+        ("redirect", ConfigurationError),
+        ("cut_before_apply", RetryableError),
+        ("cut_after_apply", RetryableError),
+    ],
+)
+async def test_a_failed_call_is_named_by_what_must_be_done(
+    desk: Desk, project: Project, fault: str, expected: type[Exception]
+) -> None:
+    """One attempt, the next call fine; no text of the answer in the sentence."""
+    destination = desk.make(project, "userId", "email", None)
+    await deliver(destination, ("1", ONE))
+    calls = len(project.journal())
+    project.order(fault, endpoint=desk.endpoint)
+
+    with pytest.raises(expected) as caught:
+        await deliver(destination, ("2", PRIVATE))
+
+    assert type(caught.value) is expected
+    assert calls + 1 == len(project.journal())
+    assert (fault == "cut_after_apply") == ("2" in desk.landed(project))
+    for theirs in (project.key, "Exceeded rate", "Too Many", "right back", "private"):
+        assert theirs not in str(caught.value)
+    assert [Delivered()] == await deliver(destination, ("2", PRIVATE))
+    assert {"1", "2"} == desk.landed(project)
+
+
+async def test_a_revoked_key_stops_and_a_rotated_one_goes_on(desk: Desk, project: Project) -> None:
+    """Each call reads the key anew: once the secret is replaced, the same destination works."""
+    destination = desk.make(project, "userId", "email", None)
+    good, project.key = project.key, "revoked"
+    project.revoke("revoked")
+    for call in (destination.probe(), deliver(destination, ("1", ONE))):
+        with pytest.raises(ConfigurationError, match="refused the API key"):
+            await call
+
+    project.key = good
+    assert [Delivered()] == await deliver(destination, ("1", ONE))
+
+
+async def test_a_base_url_that_is_no_api_is_a_persons_job(desk: Desk, project: Project) -> None:
+    """404 with a page: check the base_url; no row is at fault, and none is set aside."""
+    destination = desk.make(project, "userId", "email", project.url + "/nowhere")
+    for call in (destination.probe(), deliver(destination, ("1", ONE))):
+        with pytest.raises(ConfigurationError, match="check region or base_url"):
+            await call
+
+
+async def test_the_calls_stay_within_the_published_rate(desk: Desk, project: Project) -> None:
+    """What the object says of its endpoint is what the stand-in holds it to."""
+    destination = desk.make(project, "userId", "email", None)
+    limits = destination.limits
+    assert desk.calls_per_second in {None, limits.calls_per_second}
+    refused = 0
+    for _ in range(int(limits.calls_per_second) + 2):
+        try:
+            await deliver(destination, ("1", ONE))
+        except ThrottledError:
+            refused += 1
+
+    assert refused == (0 if desk.calls_per_second is None else 2)
+
+
+async def test_the_probe_changes_nothing(desk: Desk, project: Project) -> None:
+    """It costs none of the bulk endpoint's calls, and makes no list."""
+    destination = desk.make(project, "userId", "email", None)
+    before = project.members()
+    await destination.probe()
+
+    [call] = project.journal()
+    assert ("GET", "/api/lists", 200) == (call.method, call.path, call.status)
+    assert before == project.members()

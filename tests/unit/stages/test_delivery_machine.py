@@ -1,0 +1,57 @@
+"""Any interleaving of the group's and Iterable's doings ends with each profile at its newest row.
+
+The histories of test_random_histories.py, with more that can happen: each call has a fate of its
+own, rows are postponed, time passes. No offset is ever ahead of an outcome, and at each step
+consumed = delivered + unchanged + skipped + rejected + given back + in flight, for each member.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from connectors.records import Partition
+from tests.fakes import turns
+from tests.unit.stages.delivery_world import FATES, PATIENT_KINDS, DeliveryWorld, Fate
+from tests.unit.stages.test_random_histories import Histories
+from tests.unit.stages.world import PARTITIONS
+
+
+class Deliveries(Histories):
+    """Two members of a group, a broker and an Iterable that each do what they like."""
+
+    world: DeliveryWorld
+
+    def __init__(self) -> None:
+        RuleBasedStateMachine.__init__(self)
+        self.world = DeliveryWorld()
+
+    @rule(fate=st.sampled_from(FATES))
+    def the_next_call_has_a_fate(self, fate: Fate) -> None:
+        self.world.fates.append(fate)
+
+    @rule(
+        partition=st.sampled_from(PARTITIONS),
+        who=st.sampled_from("abc"),
+        kind=st.sampled_from(PATIENT_KINDS),
+    )
+    def a_row_comes_that_has_to_wait(self, partition: Partition, who: str, kind: str) -> None:
+        self.world.produce(partition, who, kind)
+
+    @rule(seconds=st.sampled_from([1.0, 61.0, 600.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.let_time_pass(seconds)
+        for member in self.world.members:
+            member.desk.consumer.tick()
+        self.world.run(turns())
+
+
+TestDeliveries = Deliveries.TestCase
+TestDeliveries.settings = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
