@@ -55,10 +55,13 @@ class RefusedError(ConnectorError):
     `guilty` holds the indexes of the rows known to be at fault; empty when the answer did not say.
     """
 
-    def __init__(self, reason: str, guilty: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, reason: str, guilty: frozenset[int] = frozenset(), http_status: int = 400
+    ) -> None:
         super().__init__(f"the batch was refused: {reason}")
         self.reason = reason
         self.guilty = guilty
+        self.http_status = http_status
 
 
 class ConfigurationError(ConnectorError):

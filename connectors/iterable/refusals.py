@@ -108,7 +108,7 @@ def _refusal(status: int, envelope: Envelope, items: Sequence[Item]) -> RefusedE
         guilty = called_invalid(envelope.message, [item.identity for item in items])
     elif envelope.code == "BadJsonBody":
         guilty = placed(envelope.params, len(items))
-    return RefusedError(reason.value, guilty)
+    return RefusedError(reason.value, guilty, status)
 
 
 def _misplaced(status: int) -> ConfigurationError:

@@ -1,7 +1,8 @@
 """Send: a batch goes out within the rate and comes back with one verdict per row.
 
 A batch that failed for a passing reason is sent again, the same rows, before anything newer for
-them. A refused batch is split until the guilty rows stand alone.
+them. A refused batch is split until the guilty rows stand alone; so is one that the server fails at
+again and again while other calls work.
 """
 
 from __future__ import annotations
@@ -62,6 +63,12 @@ class Settled(NamedTuple):
     attempts: int
 
 
+# A server that failed at one batch so often, while as many other calls worked, fails because of
+# it; half of such a batch is believed sooner, a row alone last: it becomes a dead letter. Of a
+# server that fails at every second call a row would have to be unlucky a million times.
+POISON_BATCH, POISON_HALF, POISON_ROW = 8, 3, 20
+
+
 class SendStage:
     """The calls of one sync to one endpoint."""
 
@@ -85,6 +92,7 @@ class SendStage:
         self._clock = clock
         self._dice = dice
         self._meter = meter
+        self._worked = 0
         meter.rate(sync, lambda: pace.rate)
 
     async def permit(self) -> None:
@@ -104,11 +112,13 @@ class SendStage:
         settled: list[Settled] = []
         parts = [batch]
         answers = accepted = refused = 0
+        suspect = False
         while parts and not self._limit.is_hopeless(len(batch), accepted, refused):
             part, result = await self._answer(
-                parts.pop(), keep_ours, permitted=permitted and not answers
+                parts.pop(), keep_ours, permitted=permitted and not answers, suspect=suspect
             )
             answers += 1
+            suspect = suspect or _is_poison(result)
             found, still_open = _judge(part, result)
             settled += [Settled(entry, outcome, answers) for entry, outcome in found]
             rejected = sum(isinstance(outcome, Rejected) for _, outcome in found)
@@ -129,20 +139,28 @@ class SendStage:
         return [drawn[half:], drawn[:half]]
 
     async def _answer(
-        self, part: list[Entry], keep_ours: KeepOurs, *, permitted: bool
+        self, part: list[Entry], keep_ours: KeepOurs, *, permitted: bool, suspect: bool
     ) -> tuple[list[Entry], Sequence[Outcome] | ConnectorError]:
         """Call until there is an answer; return it with the rows it speaks of."""
         may_go = permitted
+        failures, worked = 0, self._worked
+        enough = POISON_ROW if len(part) == 1 else POISON_HALF if suspect else POISON_BATCH
 
         async def once() -> tuple[list[Entry], Sequence[Outcome] | ConnectorError]:
-            nonlocal may_go
+            nonlocal may_go, failures
             if not may_go:
                 await self.permit()
             may_go = False
             # Asked again after each wait: rows of a partition that was taken from us must not be
             # sent any more, their new owner may have sent newer ones already.
             ours = keep_ours(part)
-            return ours, await self._attempt(ours) if ours else []
+            try:
+                return ours, await self._attempt(ours) if ours else []
+            except RetryableError as error:
+                failures += error.kind == "server_error"
+                if min(failures, self._worked - worked) < enough:
+                    raise
+                return ours, RefusedError(RejectReason.UNEXPLAINED.value, http_status=500)
 
         return await self._persist.until_done(once)
 
@@ -151,7 +169,7 @@ class SendStage:
         started = self._clock.monotonic()
         result = "ok"
         try:
-            return await self._destination.deliver([entry.item for entry in part])
+            outcomes = await self._destination.deliver([entry.item for entry in part])
         except (RefusedError, TooLargeError) as error:
             result = "refused"
             return error
@@ -165,12 +183,19 @@ class SendStage:
         except ConnectorError:
             result = "configuration"
             raise
+        else:
+            self._worked += 1
+            return outcomes
         finally:
             self._meter.call(self._sync, result, self._clock.monotonic() - started, len(part))
 
     async def close(self) -> None:
         """Close the destination."""
         await self._destination.close()
+
+
+def _is_poison(result: Sequence[Outcome] | ConnectorError) -> bool:
+    return isinstance(result, RefusedError) and result.http_status >= 500
 
 
 def _judge(
@@ -198,7 +223,7 @@ def _judge(
 def _blame(
     part: list[Entry], refusal: RefusedError
 ) -> tuple[list[tuple[Entry, Outcome]], list[Entry]]:
-    verdict = Rejected(RejectReason(refusal.reason), 400)
+    verdict = Rejected(RejectReason(refusal.reason), refusal.http_status)
     if len(part) == 1:
         return [(part[0], verdict)], []
     guilty = {i for i in refusal.guilty if i < len(part)}
