@@ -44,7 +44,8 @@ class SystemClock:
     def now(self) -> float:
         return time.time()  # noqa: TID251  # the one place that may
 
-    def monotonic(self) -> float:
+    @staticmethod
+    def monotonic() -> float:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:

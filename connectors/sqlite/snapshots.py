@@ -35,6 +35,8 @@ _CHANGED = """SELECT COUNT(*) FROM staged WHERE EXISTS (
 _STAGED = "SELECT key, value, partition_hash, hash, changed_at, gone, filled FROM staged"
 _GONE = """FROM known.row r WHERE r.model = ?1 AND NOT EXISTS (
     SELECT 1 FROM seen WHERE seen.key = r.key)"""
+_RENAMED = """FROM staged JOIN known.row r ON r.model = ?1 AND r.key = staged.key
+    WHERE r.gone NOT IN (x'', staged.gone)"""
 
 
 class SqliteSnapshots:
@@ -95,6 +97,13 @@ class SqliteSnapshots:
     def gone(self, model: str, after: bytes | None, limit: int) -> list[KnownRow]:
         sql = f"""SELECT r.key, r.hash, r.partition, r.gone, r.filled {_GONE}
             AND r.key {_beyond(after)} ?2 ORDER BY r.key LIMIT ?3"""
+        with self._using(model) as db:
+            found = db.execute(sql, (model, after or b"", limit)).fetchall()
+        return [KnownRow(*row) for row in found]
+
+    def renamed(self, model: str, after: bytes | None, limit: int) -> list[KnownRow]:
+        sql = f"""SELECT r.key, r.hash, r.partition, r.gone, r.filled {_RENAMED}
+            AND staged.key {_beyond(after)} ?2 ORDER BY staged.key LIMIT ?3"""
         with self._using(model) as db:
             found = db.execute(sql, (model, after or b"", limit)).fetchall()
         return [KnownRow(*row) for row in found]

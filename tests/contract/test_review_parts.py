@@ -120,7 +120,7 @@ async def test_every_mapped_column_is_needed(tmp_path: Path) -> None:
     config = made.config
     meter = Meter(config.models, config.syncs, mqr_policy(config.mqr))
     role = Roles(made, SystemClock(asyncio.Event()), meter).poll()
-    mapped = {*config.syncs[SYNC].fields.values(), *config.syncs[SYNC].match.values()}
+    mapped = config.syncs[SYNC].columns
     for close in role.closers:
         await close()
 

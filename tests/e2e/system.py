@@ -193,7 +193,7 @@ def installation(
     path = _write_config(folder, bootstrap, kind, prefix, warehouse.ready, iterable.ready)
     config = load_config(path)
     sync = config.syncs[SYNC]
-    oracle = Oracle(sync.fields, sync.match["userId"], config.models[MODEL].primary_key)
+    oracle = Oracle(sync.renamed, sync.match["userId"], config.models[MODEL].primary_key)
     system = System(folder, path, config, warehouse.ready, iterable.ready, oracle)
     try:
         yield system

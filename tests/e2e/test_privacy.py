@@ -1,85 +1,143 @@
-"""No value of a row, no key and no secret gets out of the path: a canary in each is looked for."""
+"""No value of a row, no key and no secret gets out of the path: a canary in each is looked for.
+
+And the control: with one leak planted at a time the same search finds it.
+"""
 
 from __future__ import annotations
 
-import urllib.request
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
-from tests.e2e.system import API_KEY, PASSWORD, SYNC, TABLE, System, wait_until
+from tests.e2e import canaries
+from tests.e2e.system import SYNC, System, WorkerProcess, installation, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
-CANARY = "zanzibarcanary"
-SECRETS = (API_KEY, PASSWORD, "canary-mqr-key-0d9e")
-
-
-def records(bootstrap: str, topic: str) -> Iterator[tuple[bytes, bytes, str]]:
-    """Yield key, value and headers of every record of a topic."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    try:
-        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic)]
-        consumer.assign(partitions)
-        consumer.seek_to_beginning(*partitions)
-        ends = consumer.end_offsets(partitions)
-        while any(consumer.position(p) < end for p, end in ends.items()):
-            for batch in consumer.poll(timeout_ms=500).values():
-                for record in batch:
-                    yield record.key, record.value, repr(record.headers)
-    finally:
-        consumer.close()
-
-
-def leaks(text: str) -> list[str]:
-    """Return what of the canary or the secrets stands in a text."""
-    return [word for word in (CANARY, *SECRETS, "@example") if word in text.lower()]
+BULK = "/api/users/bulkUpdate"
+FAULTS = (
+    "500",
+    "html",
+    "cut_after_apply",
+    "429_json",
+    "429_text",
+    "503",
+    "413",
+    "redirect",
+    "cut_before_apply",
+    "slow_body",
+)
+COMMANDS = (
+    ("check", "--json"),
+    ("mqr", "--json"),
+    ("replay", SYNC, "--from", "earliest", "--dry-run", "--json"),
+)
 
 
-def test_no_personal_data_or_secret_leaves_the_path(system: System, kafka_bootstrap: str) -> None:
-    """Also at DEBUG and through faults: logs, metrics, headers and the ledger hold none."""
-    system.execute(
-        f"UPDATE {TABLE} SET FIRST_NAME = '{CANARY}-first', LAST_NAME = '{CANARY}-last', "
-        f"JOB_TITLE = '{CANARY}-job', DIM_MARKETING_CONTACT_ID = "
-        f"CONCAT('{CANARY}-', DIM_MARKETING_CONTACT_ID) WHERE MOD(GITLAB_DOTCOM_USER_ID, 3) = 0"
-    )
-    # A text that Iterable refuses: one row in fifty becomes a dead letter.
-    system.execute(
-        f"UPDATE {TABLE} SET COMPANY_NAME = CONCAT('{CANARY}', REPEAT('x', 40000)) "
-        "WHERE MOD(GITLAB_DOTCOM_USER_ID, 50) = 1"
-    )
-    system.look_at_model()
-    for kind in ("500", "html", "cut_after_apply", "429_json"):
-        system.post(
-            "iterable", "faults", {"kind": kind, "endpoint": "/api/users/bulkUpdate", "count": 1}
-        )
-    worker = system.start("run", HIGHTIDE_LOG_LEVEL="debug")
+@pytest.fixture
+def few(
+    tmp_path: Path, kafka_bootstrap: str, kafka_kind: str, topic_prefix: str
+) -> Iterator[System]:
+    """1,500 contacts, of which about 500 are in the model."""
+    prefix = topic_prefix.rstrip("-")
+    with installation(tmp_path, kafka_bootstrap, kafka_kind, prefix, rows=1_500) as installed:
+        yield installed
+
+
+def settle(worker: WorkerProcess) -> str:
+    """Return the metrics once rows were rejected and nothing is in flight."""
     assert wait_until(
         lambda: (
             worker.metric("hightide_rows_total", outcome="rejected") > 0
             and worker.metric("hightide_in_flight_rows") == 0
         ),
-        60,
-    )
-    url = f"http://127.0.0.1:{worker.port}/metrics"
-    metrics = urllib.request.urlopen(url, timeout=5).read().decode()  # loopback
-    assert 0 == worker.terminate()
-    system.start("check")
-    names = system.config.kafka.topic_prefix
-    dead = list(records(kafka_bootstrap, f"{names}.dead-letters.{SYNC}"))
-    rows = list(records(kafka_bootstrap, f"{names}.model.marketing_contacts"))
-    ledger = list(records(kafka_bootstrap, f"{names}.ledger"))
+        90,
+    ), worker.log.read_text()[-2_000:]
+    return canaries.page(worker)
 
-    assert [] == leaks(system.logs())
-    assert [] == leaks(metrics)
-    assert [] == [word for _, _, headers in (*dead, *rows, *ledger) for word in leaks(headers)]
+
+def test_no_personal_data_or_secret_leaves_the_path(system: System) -> None:
+    """Also at DEBUG, through all faults and a revoked key: logs, metrics, headers, output."""
+    canaries.plant(system)
+    canaries.plant_secrets(system)
+    system.look_at_model()
+    for kind in FAULTS:
+        system.post("iterable", "faults", {"kind": kind, "endpoint": BULK, "seconds": 1.0})
+    quiet = {"HIGHTIDE_LOG_LEVEL": "debug", "HIGHTIDE_PROBE_SECONDS": "1"}
+    worker = system.start("run", **quiet)
+    metrics = settle(worker)
+    system.post("iterable", "keys", {"revoke": canaries.API_KEY})
+    system.post("warehouse", "trickle", {"rows": 50})
+    assert wait_until(lambda: worker.metric("hightide_sync_state", state="stopped") == 1.0)
+    metrics += canaries.page(worker)
+    refused = canaries.printed(system, "check", "--json")
+    system.post("iterable", "keys", {"restore": canaries.API_KEY})
+    metrics += settle(worker)
+    assert 0 == worker.terminate()
+    printed = refused + "".join(canaries.printed(system, *command) for command in COMMANDS)
+    written = canaries.topics(system)
+
+    assert {} == canaries.found(canaries.places(system, metrics, printed, written))
     # The ledger's watermark holds the key of the last row; nothing else of a row is in it.
-    assert [] == [
-        w for _, value, _ in ledger for w in (f"{CANARY}-first", *SECRETS) if w.encode() in value
-    ]
-    # The control: the canary is where it belongs, so this scan would find it.
-    assert dead
-    assert leaks("".join(str(value) for _, value, _ in dead))
-    assert leaks("".join(str(value) for _, value, _ in rows))
-    assert leaks(system.get("profiles").decode())
+    values = b"".join(value for _, value, _ in written.ledger)
+    theirs = (f"{canaries.WORD}-first_name", f"{canaries.WORD}.", *canaries.SECRETS)
+    assert [] == [word for word in theirs if word.encode() in values]
+    # The canaries are where they belong, so this search would find them.
+    assert written.dead
+    for place in (written.dead, written.rows):
+        assert canaries.leaks("".join(str(value) for _, value, _ in place))
+    assert set(canaries.leaks(system.get("profiles").decode())) >= {canaries.WORD, canaries.DAY}
+
+
+@pytest.mark.parametrize(
+    ("leak", "place"),
+    [
+        ("log line", "logs"),
+        ("reason", "logs"),
+        ("traceback", "logs"),
+        ("metric label", "metrics"),
+        ("dead-letter header", "dead-letter headers"),
+        ("row header", "row headers"),
+    ],
+)
+def test_a_planted_leak_is_found(few: System, leak: str, place: str) -> None:
+    """The control: the same search says where it is."""
+    canaries.plant(few)
+    few.look_at_model()
+    worker = leaking(few, leak)
+    metrics = settle(worker)
+    assert 0 == worker.terminate()
+
+    found = canaries.found(canaries.places(few, metrics, "", canaries.topics(few)))
+    assert place in found
+
+
+def test_a_key_that_a_command_prints_is_found(few: System) -> None:
+    """The control of `--json`: a sentence with the API key in it."""
+    module = ("tests.e2e.leaking", "printed key")
+    assert [canaries.API_KEY] == canaries.leaks(
+        canaries.printed(few, "check", "--json", module=module)
+    )
+
+
+def leaking(system: System, leak: str) -> WorkerProcess:
+    """Start a worker with one leak."""
+    worker = system.start("example")  # for its port and log only
+    worker.process.wait(timeout=30)
+    with worker.log.open("wb") as output:
+        worker.process = subprocess.Popen(  # our own command
+            [sys.executable, "-m", "tests.e2e.leaking", leak, "run", "-c", str(system.config_path)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                "HIGHTIDE_STATE_DIR": str(system.folder / "state"),
+                "HIGHTIDE_PORT": str(worker.port),
+                "HIGHTIDE_HOST": "127.0.0.1",
+            },
+        )
+    return worker

@@ -26,16 +26,19 @@ async def test_an_installation_in_order(installation: Installation) -> None:
     findings = await check(parts, create_topics=False)
 
     assert [] == _wrong(findings)
-    assert ["configuration", "secrets", "kafka", f"model {MODEL}", f"sync {SYNC}"] == [
-        finding.what for finding in findings
-    ]
+    what = ["secrets", "kafka", f"model {MODEL}", f"sync {SYNC}", f"fields {SYNC}"]
+    assert ["configuration", *what] == [finding.what for finding in findings]
     said = [finding.sentence for finding in findings]
     assert "iterable users (update), every 24h" in said[0]
     assert "topics missing, they are created at start" in said[2]
     assert re.fullmatch(
         r"19 columns, \d+ rows, read by LAST_CHANGED, a timestamp; every row can be read", said[3]
     )
-    assert said[4] == "reachable, key accepted; up to 4.5 calls a second of 1,000 rows"
+    assert said[4] == (
+        "reachable, key accepted; up to 4.5 calls a second of 1,000 rows; "
+        "Iterable itself skips users it does not know"
+    )
+    assert said[5].startswith("no conflict; new in Iterable: firstName, lastName, country")
     async with closed_after(parts.admin()) as admin:
         assert not {topic.name for topic in parts.topics()} & await admin.topics()
 
@@ -117,7 +120,7 @@ async def test_a_kafka_that_is_away(installation: Installation, monkeypatch: Any
     [wrong] = _wrong(findings)
     assert wrong.what == "kafka"
     assert wrong.sentence.startswith(f"Kafka at {nowhere} did not answer while listing topics")
-    assert len(findings) == 5
+    assert len(findings) == 6
     assert time.monotonic() - began < 10
 
 

@@ -6,6 +6,7 @@ from tests.sabotage.answers import ANSWERS
 from tests.sabotage.counting import COUNTING
 from tests.sabotage.delivering import DELIVERING
 from tests.sabotage.existence import EXISTENCE
+from tests.sabotage.mapping import MAPPING
 from tests.sabotage.objects import OBJECTS
 from tests.sabotage.owning import OWNING
 from tests.sabotage.pacing import PACING
@@ -19,6 +20,7 @@ MUTATIONS = (
     *OWNING,
     *PUBLISHING,
     *SNAPSHOTS,
+    *MAPPING,
     *DELIVERING,
     *EXISTENCE,
     *ANSWERS,

@@ -11,6 +11,10 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from connectors.errors import ConfigurationError
 from connectors.iterable.client import IterableClient
+from connectors.iterable.directory import IterableDirectory
+from connectors.iterable.events import EventsPolicy, IterableEvents
+from connectors.iterable.fields import IterableFields
+from connectors.iterable.lists import IterableLists, ListsPolicy
 from connectors.iterable.users import IterableUsers, UsersPolicy
 from connectors.kafka.admin import KafkaAdmin
 from connectors.kafka.connection import KafkaConnection, require_fast_crc32c
@@ -33,6 +37,7 @@ from connectors.ports import (
     Consumer,
     DeadLetters,
     Destination,
+    Directory,
     Index,
     Ledger,
     ModelLog,
@@ -44,9 +49,10 @@ from connectors.ports import (
 from connectors.sqlite.index import SqliteIndex
 from connectors.sqlite.snapshots import SqliteSnapshots
 from worker.app.own_source import own_source
+from worker.clock import SystemClock
 from worker.config.document import ConfigError
 from worker.config.load import base_url
-from worker.config.objects import UsersSync
+from worker.config.objects import EventsSync, ListsSync, UsersSync, existence_of
 from worker.config.secrets import SecretRef, plain, resolve
 from worker.config.settings import Settings
 from worker.config.syncs import Config
@@ -98,10 +104,38 @@ class Parts:
         sync = self.config.syncs[sync_name]
         config = self.config.destinations[sync.destination]
         [match] = sync.match
-        if not isinstance(sync, UsersSync):
-            raise NotImplementedError(sync.object)
-        policy = UsersPolicy(sync.mode, match, config.project_type)
-        return IterableUsers(IterableClient(base_url(config), _key(config.api_key)), policy)
+        client = IterableClient(base_url(config), _key(config.api_key))
+        match sync:
+            case UsersSync():
+                project = config.project_type
+                only = existence_of(sync, project) == "update_only"
+                return IterableUsers(
+                    client, UsersPolicy(sync.mode, match, project, only, sync.merge_nested)
+                )
+            case EventsSync():
+                has_id = sync.event_id is not None
+                events = EventsPolicy(sync.event_name, sync.model, match, has_id)
+                return IterableEvents(client, events)
+            case ListsSync():
+                lists = ListsPolicy(
+                    sync.list, sync.mode, match, config.project_type, sync.create_profiles
+                )
+                return IterableLists(client, lists, SystemClock.monotonic)
+
+    def field_types(self, sync_name: str) -> IterableFields | None:
+        """Return where the types of a sync's fields are asked for; events have none to ask for."""
+        sync = self.config.syncs[sync_name]
+        if isinstance(sync, EventsSync):
+            return None
+        config = self.config.destinations[sync.destination]
+        return IterableFields(IterableClient(base_url(config), _key(config.api_key)))
+
+    def directory(self, sync_name: str) -> Directory:
+        """Return where a sync asks who exists at its destination."""
+        sync = self.config.syncs[sync_name]
+        config = self.config.destinations[sync.destination]
+        [match] = sync.match
+        return IterableDirectory(IterableClient(base_url(config), _key(config.api_key)), match)
 
     def index(self) -> tuple[Index, Snapshots]:
         """Return the local index, in the state directory, and where snapshots wait beside it."""

@@ -1,7 +1,7 @@
 """The roles: parts and stages put together.
 
 poll role     source ⇒ PollStage ⇒ PublishStage (+ AccountStage) ⇒ topic
-deliver role  topic ⇒ ConsumeStage ⇒ DeliverStage ⇒ SendStage ⇒ destination
+deliver role  topic ⇒ ConsumeStage ⇒ (ExistStage) ⇒ DeliverStage ⇒ SendStage ⇒ destination
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from connectors.ports import CallLimits, DeadLetters, Schemas, Snapshots, Source
 from connectors.records import Model
+from worker.app.existence import WhoExists
 from worker.app.parts import Parts
 from worker.clock import Clock
 from worker.config.models import ModelConfig, SourceConfig
@@ -22,7 +23,6 @@ from worker.config.syncs import Config, MqrConfig
 from worker.observe.meter import Meter
 from worker.rules.batching import BatchPolicy
 from worker.rules.guards import GuardPolicy
-from worker.rules.mapping import MappingPolicy
 from worker.rules.mqr import MqrPolicy
 from worker.rules.outcomes import DeadLetterLimit
 from worker.rules.rate_limit import RatePolicy
@@ -36,6 +36,7 @@ from worker.stages.catch_up import CatchUpStage
 from worker.stages.compare import CompareStage
 from worker.stages.consume import ConsumePolicy, ConsumeStage
 from worker.stages.deliver import DeliverPolicy, DeliverStage
+from worker.stages.exist import ExistStage
 from worker.stages.follow import FollowStage
 from worker.stages.interpret import InterpretStage
 from worker.stages.pace import PaceStage
@@ -84,6 +85,7 @@ class DeliverRole:
 
     consumes: dict[str, ConsumeStage] = field(default_factory=dict)
     delivers: dict[str, DeliverStage] = field(default_factory=dict)
+    exists: dict[str, ExistStage] = field(default_factory=dict)
     closers: list[Close] = field(default_factory=list)
 
     @property
@@ -105,6 +107,7 @@ class Roles:
         self._dice = random.Random()  # noqa: S311  # jitter, not secrets
         self.meter = meter
         self._paces: dict[tuple[str, str], PaceStage] = {}
+        self._who_exists = WhoExists(parts, clock, meter)
 
     def poll(self, snapshot: SnapshotRun | None = None) -> PollRole:
         """Return the stages that poll every model, or the one model of a `snapshot` run."""
@@ -198,7 +201,6 @@ class Roles:
         sync, parts = self._config.syncs[name], self._parts
         destination = parts.destination(name)
         limits = destination.limits
-        [match_column] = sync.match.values()
         persist = PersistStage(
             name,
             PersistPolicy(probe_seconds=parts.settings.probe_seconds),
@@ -207,12 +209,12 @@ class Roles:
             meter=self.meter,
         )
         dead_letters = parts.dead_letters(name)
-        mapping = MappingPolicy(match_column, sync.fields, sync.nulls)
         limit = DeadLetterLimit(sync.max_reject_share)
         clock, meter = self._clock, self.meter
         bury = BuryStage(name, limit, dead_letters, persist)
-        interpret = InterpretStage(name, mapping, schemas, destination)
+        interpret = InterpretStage(name, sync.mapping, schemas, destination)
         pace = self._pace(name, limits)
+        exist = self._who_exists.stage(name, pace, persist)
         deliver = DeliverStage(
             name,
             DeliverPolicy(BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger)),
@@ -230,8 +232,12 @@ class Roles:
             bury,
             clock=clock,
             meter=meter,
+            entrance=exist,
         )
         role.delivers[name] = deliver
+        if exist is not None:
+            role.exists[name] = exist
+            role.closers.append(exist.close)
         role.consumes[name] = ConsumeStage(
             name,
             self._consume_policy(),
@@ -294,7 +300,7 @@ def model(name: str, config: Config) -> Model:
     this = config.models[name]
     syncs = [sync for sync in config.syncs.values() if sync.model == name]
     identity = frozenset(column for sync in syncs for column in sync.match.values())
-    mapped = frozenset(column for sync in syncs for column in sync.fields.values())
+    mapped = frozenset(column for sync in syncs for column in sync.columns)
     ignored = {*this.ignore_changes_in}
     if this.is_snapshot and this.watermark:  # it moves with every build, the rows don't
         ignored.add(this.watermark)

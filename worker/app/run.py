@@ -143,7 +143,9 @@ class Worker:
             jobs += [(f"poll-{n}", p.run()) for n, p in self.poll.polls.items()]
         if self.deliver is not None:
             jobs += [(f"consume-{n}", c.run()) for n, c in self.deliver.consumes.items()]
-            jobs += [(f"deliver-{n}", d.run()) for n, d in self.deliver.delivers.items()]
+            delivers = self.deliver.delivers
+            jobs += [(f"deliver-{n}", d.run()) for n, d in delivers.items()]
+            jobs += [(f"exist-{n}", e.run(delivers[n])) for n, e in self.deliver.exists.items()]
             if until_idle:
                 jobs.append(("idle", self._stop_when_idle(self.deliver)))
         return jobs

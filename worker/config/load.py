@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from worker.config.document import ConfigError, Document, read_document
-from worker.config.objects import OBJECTS, SyncConfig, UsersSync, reserved_field
+from worker.config.objects import OBJECTS, ListsSync, SyncConfig, UsersSync, reserved_field
 from worker.config.syncs import Config, DestinationConfig
 
 REGION_URLS = {"us": "https://api.iterable.com", "eu": "https://api.eu.iterable.com"}
@@ -96,11 +96,50 @@ def _check_sync(document: Document, name: str, sync: SyncConfig, config: Config)
     project = config.destinations[sync.destination].project_type
     if "email" in sync.match and project == "userId":
         raise document.error((*place, "match"), "a userId project is matched by userId")
-    if not isinstance(sync, UsersSync):
+    if isinstance(sync, UsersSync):
+        _check_existence(document, (*place, "existence"), sync, project)
+    if isinstance(sync, ListsSync):
+        _check_list(document, place, sync, config)
+
+
+def _check_existence(
+    document: Document, place: tuple[str, ...], sync: UsersSync, project: str
+) -> None:
+    if sync.existence is None:
         return
-    if sync.mode == "update" and not ("userId" in sync.match and project == "email"):
+    if sync.mode != "update":
+        raise document.error(place, "only update asks who exists: remove it, or say mode: update")
+    if sync.existence == "prefer_user_id" and not ("userId" in sync.match and project == "email"):
+        raise document.error(
+            place,
+            "prefer_user_id works for rows matched by userId in an e-mail-based project: use "
+            "index, or match by userId",
+        )
+
+
+def _check_list(
+    document: Document, place: tuple[str, str], sync: ListsSync, config: Config
+) -> None:
+    [(identifier, column)] = sync.match.items()
+    in_email_project = config.destinations[sync.destination].project_type == "email"
+    if not sync.create_profiles and in_email_project and identifier == "email":
+        raise document.error(
+            (*place, "create_profiles"),
+            "in an e-mail-based project Iterable makes a profile of each address that is put on a "
+            "list: match by userId, or leave create_profiles out",
+        )
+    if sync.mode != "mirror":
+        return
+    model = config.models[sync.model]
+    if not model.is_snapshot:
         raise document.error(
             (*place, "mode"),
-            "update works for rows matched by userId in an e-mail-based project; "
-            "use upsert, or match by userId",
+            f"a mirror must see which rows leave: say read: snapshot in models.{sync.model}, or "
+            "use add or remove",
+        )
+    if column != (model.partition_by or model.primary_key):
+        raise document.error(
+            (*place, "mode"),
+            "a mirror needs all rows of a profile in order: say "
+            f"partition_by: {column} in models.{sync.model}",
         )

@@ -6,8 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from worker.config.fields import Condition, Fields
 from worker.config.types import CronExpression, Interval, Seconds, Strict, Zone
-from worker.rules.mapping import RESERVED_FIELDS
+from worker.rules.mapping import FromColumn, MappingPolicy
+from worker.rules.mapping.names import is_reserved
 from worker.rules.schedule import DAILY, Continuous, Cron, Every, Schedule
 
 
@@ -33,6 +35,11 @@ class _Sync(Strict):
     match: dict[Literal["email", "userId"], str] = Field(
         min_length=1, max_length=1, description="profile identifier: the column that holds it"
     )
+    fields: Fields = Field(default={}, description="field: column, see docs/mapping.md")
+    filter: Condition = Field(
+        default=None,
+        description="expression that is true for the rows that go out, see docs/mapping.md",
+    )
     nulls: Literal["clear", "keep"] = Field(
         default="clear", description="what a NULL does to the field: remove it, or leave it"
     )
@@ -56,6 +63,31 @@ class _Sync(Strict):
         return self
 
     @property
+    def properties(self) -> dict[str, str]:
+        """What stands beside the fields in an item of its own: its column, by its name there."""
+        return {}
+
+    @property
+    def mapping(self) -> MappingPolicy:
+        """What becomes of a row, as the rules know it."""
+        [match_column] = self.match.values()
+        return MappingPolicy(match_column, self.fields, self.nulls, self.properties, self.filter)
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The fields that are a column and nothing more: field, column."""
+        return {
+            name: source.column
+            for name, source in self.fields.items()
+            if isinstance(source, FromColumn) and source.pin is None
+        }
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column of the model that this sync reads."""
+        return self.mapping.columns
+
+    @property
     def schedule(self) -> Schedule:
         """When this sync wants its model polled."""
         if self.cron is not None:
@@ -65,6 +97,9 @@ class _Sync(Strict):
         return DAILY if self.every is None else Every(self.every)
 
 
+Existence = Literal["prefer_user_id", "update_only", "index", "look_up"]
+
+
 class UsersSync(_Sync):
     """Rows become profiles."""
 
@@ -72,7 +107,19 @@ class UsersSync(_Sync):
     mode: Literal["upsert", "update"] = Field(
         description="upsert creates profiles, update never does"
     )
-    fields: dict[str, str] = Field(min_length=1, description="profile field: column")
+    existence: Existence | None = Field(
+        default=None,
+        description="how update knows who exists, see docs/existence.md; prefer_user_id where it "
+        "works (match by userId in an e-mail-based project), else index",
+    )
+    fields: Fields = Field(
+        min_length=1,
+        description="profile field: column, constant or expression, see docs/mapping.md",
+    )
+    merge_nested: bool = Field(
+        default=False,
+        description="yes: an object keeps the members that are not mapped; no: it is replaced",
+    )
 
 
 class EventsSync(_Sync):
@@ -87,7 +134,15 @@ class EventsSync(_Sync):
     event_id: str | None = Field(
         default=None, description="column of the event's id; made of the primary key when not said"
     )
-    fields: dict[str, str] = Field(default={}, description="event field: column")
+    fields: Fields = Field(
+        default={}, description="event field: column, constant or expression, see docs/mapping.md"
+    )
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What stands in the event itself: its column, by the name Iterable has for it."""
+        own_id = {} if self.event_id is None else {"id": self.event_id}
+        return {"createdAt": self.created_at, **own_id}
 
 
 class ListsSync(_Sync):
@@ -98,7 +153,13 @@ class ListsSync(_Sync):
         description="add rows to the list, remove them from it, or keep it equal to the model"
     )
     list: str = Field(min_length=1, description="name of the list; created when it is absent")
-    fields: dict[str, str] = Field(default={}, description="profile field: column")
+    create_profiles: bool = Field(
+        default=True, description="no: only profiles that exist are put on the list"
+    )
+    fields: Fields = Field(
+        default={},
+        description="profile field: column, constant or expression, see docs/mapping.md",
+    )
 
 
 OBJECTS = ("users", "events", "lists")
@@ -107,7 +168,13 @@ SyncConfig = Annotated[UsersSync | EventsSync | ListsSync, Field(discriminator="
 
 def reserved_field(sync: SyncConfig) -> str | None:
     """Return a mapped field that belongs to Iterable, if there is one."""
-    for name in sync.fields:
-        if name in RESERVED_FIELDS or name.startswith(("subscribed", "unsubscribed")):
-            return name
-    return None
+    return next((name for name in sync.fields if is_reserved(name)), None)
+
+
+def existence_of(sync: UsersSync, project_type: str) -> Existence | None:
+    """Return how an update knows who exists; None for a sync that may create."""
+    if sync.mode == "upsert":
+        return None
+    if sync.existence is not None:
+        return sync.existence
+    return "prefer_user_id" if "userId" in sync.match and project_type == "email" else "index"

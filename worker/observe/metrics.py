@@ -35,6 +35,8 @@ CALL_RESULTS = (
     "unreadable",
     "configuration",
 )
+LOOK_UP_RESULTS = ("found", "absent", "failed")
+EXPORT_RESULTS = ("ok", "failed", "incomplete")
 OUTCOMES: tuple[tuple[str, str], ...] = (
     ("delivered", ""),
     ("unchanged", ""),
@@ -195,6 +197,30 @@ class Metrics:
             buckets=FRESHNESS_BUCKETS,
             registry=r,
         )
+        self.look_ups = Counter(
+            "hightide_existence_look_ups_total",
+            "Profiles asked about one by one in update mode, by result.",
+            (*sync, "result"),
+            registry=r,
+        )
+        self.exports = Counter(
+            "hightide_existence_exports_total",
+            "Exports of all identifiers; incomplete: look-ups found somebody it should have held.",
+            (*sync, "result"),
+            registry=r,
+        )
+        self.identifiers = Gauge(
+            "hightide_existence_index_identifiers",
+            "Identifiers in the newest export.",
+            sync,
+            registry=r,
+        )
+        self.exported = Gauge(
+            "hightide_existence_index_timestamp_seconds",
+            "When the newest export began; 0 before the first.",
+            sync,
+            registry=r,
+        )
         self.sync_state = Gauge(
             "hightide_sync_state", "1 for the state a sync is in.", (*sync, "state"), registry=r
         )
@@ -231,8 +257,14 @@ class Metrics:
                 self.rows.labels(sync, outcome, reason)
             for result in CALL_RESULTS:
                 self.calls.labels(sync, result)
+            for result in LOOK_UP_RESULTS:
+                self.look_ups.labels(sync, result)
+            for result in EXPORT_RESULTS:
+                self.exports.labels(sync, result)
             for state in STATES:
                 self.sync_state.labels(sync, state)
+            for gauge in (self.identifiers, self.exported):
+                gauge.labels(sync)
             for one in (self.consumed, self.in_flight, self.lag, self.assigned, self.rate):
                 one.labels(sync)
             self.call_seconds.labels(sync)

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from connectors.errors import ConnectorError
 from connectors.records import Column, Model, Survey, Window
+from worker.app.existence import strategy
 from worker.app.parts import Parts
 from worker.app.roles import model
 from worker.config.document import ConfigError
+from worker.config.objects import SyncConfig
 from worker.config.syncs import Config
+from worker.rules.field_types import agreement
 from worker.rules.schedule import in_words
 from worker.rules.watermark import watermark_of
 from worker.rules.window import WindowPolicy
 
 DAY_NS = 86_400 * 1_000_000_000
+# What a person should know of the way in which an update sync finds out who exists.
+EXISTENCE = {
+    "prefer_user_id": "; Iterable itself skips users it does not know",
+    "update_only": "; updateOnly is sent: unless Iterable switched it on for this project it "
+    "CREATES unknown users, so ask them, and try one row",
+    "index": "; who exists is known by an export of identifiers",
+    "look_up": "; who exists is looked up, at most 100 rows a second",
+}
+
+
+class FieldTypes(Protocol):
+    """Where the types of the destination's fields are asked for."""
+
+    async def types(self) -> Mapping[str, str]: ...
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +54,14 @@ async def check(parts: Parts, *, create_topics: bool) -> list[Finding]:
     findings = [Finding("configuration", ok=True, sentence=_what_would_run(config))]
     findings.append(await _look("secrets", lambda: _secrets(config)))
     findings.append(await _look("kafka", lambda: _kafka(parts, create_topics=create_topics)))
-    findings += [await _look(f"model {n}", partial(_model, parts, n)) for n in config.models]
-    findings += [await _look(f"sync {n}", partial(_sync, parts, n)) for n in config.syncs]
+    seen: dict[str, tuple[Column, ...]] = {}  # the columns of models that could be asked
+    findings += [await _look(f"model {n}", partial(_model, parts, n, seen)) for n in config.models]
+    for name in config.syncs:
+        findings.append(await _look(f"sync {name}", partial(_sync, parts, name)))
+        # Of a destination that can't be asked, the line above says why.
+        if findings[-1].ok and (types := parts.field_types(name)) is not None:
+            look = partial(_fields, config.syncs[name], types, seen)
+            findings.append(await _look(f"fields {name}", look))
     return findings
 
 
@@ -85,10 +110,10 @@ async def _kafka(parts: Parts, *, create_topics: bool) -> str:
         await admin.close()
 
 
-async def _model(parts: Parts, name: str) -> str:
+async def _model(parts: Parts, name: str, seen: dict[str, tuple[Column, ...]]) -> str:
     config = parts.config.models[name]
     try:
-        return await _read_by(parts, name, config.source)
+        return await _read_by(parts, name, config.source, seen)
     except (ConnectorError, ConfigError):
         raise
     except Exception as error:
@@ -102,11 +127,13 @@ async def _model(parts: Parts, name: str) -> str:
         ) from None
 
 
-async def _read_by(parts: Parts, name: str, source_name: str) -> str:
+async def _read_by(
+    parts: Parts, name: str, source_name: str, seen: dict[str, tuple[Column, ...]]
+) -> str:
     source = parts.source(source_name)
     try:
         this = model(name, parts.config)
-        columns = await source.describe(this)
+        columns = seen[name] = await source.describe(this)
         _has_columns(this, columns)
         if this.change_tokens:
             await source.change_token(this.change_tokens)
@@ -151,4 +178,22 @@ async def _sync(parts: Parts, name: str) -> str:
         await destination.close()
     limits = destination.limits
     rate = limits.calls_per_second * parts.config.syncs[name].rate_share
-    return f"reachable, key accepted; up to {rate:g} calls a second of {limits.max_rows:,} rows"
+    how = EXISTENCE.get(strategy(parts, name) or "", "")
+    return (
+        f"reachable, key accepted; up to {rate:g} calls a second of {limits.max_rows:,} rows{how}"
+    )
+
+
+async def _fields(
+    sync: SyncConfig, types: FieldTypes, seen: Mapping[str, tuple[Column, ...]]
+) -> str:
+    try:
+        known = await types.types()
+    finally:
+        await types.close()
+    found = agreement(sync.mapping.sources, seen.get(sync.model, ()), known)
+    if found.conflicts:
+        raise ConfigError("; ".join(str(conflict) for conflict in found.conflicts))
+    if found.created:
+        return f"no conflict; new in Iterable: {', '.join(found.created)}"
+    return "no conflict; all are there already"

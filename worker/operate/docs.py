@@ -16,6 +16,7 @@ from worker.config.secrets import SecretRef
 from worker.config.settings import Settings
 from worker.config.types import parse_seconds
 from worker.observe.metrics import Metrics
+from worker.rules.mapping import Expression
 
 FOLDER = Path("docs")
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -64,6 +65,7 @@ _WORDS: dict[object, str] = {
     bool: "yes or no",
     Path: "path",
     SecretRef: "secret",
+    Expression: "expression",
     type(None): "nothing",
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from connectors.avro import RowDecoder, UndecodableError, avro_name, schema_id_of
+from connectors.avro import UndecodableError, avro_name, schema_id_of
 from connectors.errors import ConfigurationError
+from connectors.physical import PhysicalDecoder
 from connectors.ports import Schemas
 from connectors.records import (
+    Column,
     Item,
     MappedRow,
     Message,
@@ -31,27 +33,49 @@ class Encoder(Protocol):
 
     @property
     def removes(self) -> bool: ...
-    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None: ...
+    def encode(
+        self, row: MappedRow, key: bytes, *, gone: bool = False
+    ) -> Item | Rejected | None: ...
+
+
+class Agree(Protocol):
+    """Whoever knows whether the destination takes rows with these columns."""
+
+    async def check(self, columns: Sequence[Column]) -> None: ...
+
+
+class _Reader(NamedTuple):
+    """How rows of one schema are read. `who` maps a delete record, which holds little else."""
+
+    decoder: PhysicalDecoder
+    row: Mapper
+    who: Mapper
 
 
 class InterpretStage:
     """Decodes, maps and encodes the messages of one sync."""
 
     def __init__(
-        self, sync: str, mapping: MappingPolicy, schemas: Schemas, encoder: Encoder
+        self,
+        sync: str,
+        mapping: MappingPolicy,
+        schemas: Schemas,
+        encoder: Encoder,
+        agree: Agree | None = None,
     ) -> None:
         self._sync = sync
         self._mapping = mapping
         self._schemas = schemas
         self._encoder = encoder
+        self._agree = agree
         # One entry per schema that rows of the topic have.
-        self._readers: dict[int, tuple[RowDecoder, Mapper]] = {}
+        self._readers: dict[int, _Reader] = {}
 
     async def learn(self, messages: Sequence[Message]) -> None:
         """Fetch the schemas these messages need.
 
         Raises RetryableError when they can't be had now, ConfigurationError when the column to
-        match by is not in one of them.
+        match by is not in one of them, or when the destination is certain to refuse their fields.
         """
         needed = dict.fromkeys(_schema_id(message) for message in messages)
         for schema_id in needed:
@@ -69,9 +93,9 @@ class InterpretStage:
         reader = None if schema_id is None else self._readers.get(schema_id)
         if reader is None:
             return Rejected(RejectReason.UNDECODABLE)
-        decoder, mapper = reader
+        mapper = reader.who if gone else reader.row
         try:
-            row = mapper(decoder.decode(message.value))
+            row = mapper(reader.decoder.decode(message.value))
             if not (row.wanted or gone or self._encoder.removes):
                 return Skipped(SkipReason.FILTERED)
             item = self._encoder.encode(row, message.key, gone=gone or not row.wanted)
@@ -86,13 +110,19 @@ class InterpretStage:
         value = _header(message, "changed_at")
         return int(value) if value is not None and value.isdigit() else 0
 
-    async def _reader(self, schema_id: int) -> tuple[RowDecoder, Mapper] | None:
+    async def _reader(self, schema_id: int) -> _Reader | None:
         schema = await self._schemas.by_id(schema_id)
         if schema is None:
             return None
         try:
-            decoder = RowDecoder(schema)
-            return decoder, compile_mapping(self._mapping, decoder.columns, avro_name)
+            decoder = PhysicalDecoder(schema, self._mapping.columns)
+            row, who = (
+                compile_mapping(mapping, decoder.columns, avro_name)
+                for mapping in (self._mapping, MappingPolicy(self._mapping.match_column, {}))
+            )
+            if self._agree is not None:
+                await self._agree.check(decoder.columns)
+            return _Reader(decoder, row, who)
         except UndecodableError:
             return None
         except MissingColumnError as error:

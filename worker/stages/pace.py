@@ -25,6 +25,10 @@ class PaceStage:
         self._limit = TurnLimit(rate, turns, clock.monotonic())
         self._line = asyncio.Lock()
 
+    def beside(self, rate: RatePolicy) -> PaceStage:
+        """Return the budget of another endpoint, whose turns are the same partitions'."""
+        return PaceStage(rate, self._turns, self._clock)
+
     async def permit(self) -> None:
         """Return when a call may leave, in the order in which it was asked for.
 

@@ -2,7 +2,7 @@
 
     read → compare → wait on disk        until the model is known whole
     guards                               too much deleted, changed, blanked? then nothing goes out
-    publish what changed                 and for rows that left: a delete record, then a tombstone
+    publish what left and what changed   for a row that left: a delete record, then a tombstone
 
 For models without a change column, and where rows that leave must be removed at the destination.
 """
@@ -209,8 +209,11 @@ class SnapshotStage(Generic[P]):
             raise ConfigurationError(sentence, kind="guard")
         if not self._policy.publish:
             return
-        await self._publish_changed(prepared)
+        # Who left first: where one profile's row only got another key, `old` → `new`, its mirror
+        # must end with the profile on the list, also when this process ends between the two.
         await self._publish_gone(prepared, clock_ns)
+        await self._publish_renamed(prepared, clock_ns)
+        await self._publish_changed(prepared)
 
     async def _publish_changed(self, prepared: P) -> None:
         async for rows in self._chunks(self._snapshots.staged):
@@ -230,6 +233,15 @@ class SnapshotStage(Generic[P]):
             )
             self._meter.rows_deleted(self._model.name, len(rows))
 
+    async def _publish_renamed(self, prepared: P, clock_ns: int) -> None:
+        """Say of keys whose row is somebody else's now who it was: key 7, user 5 → user 6.
+
+        A new column makes another delete record as well; then it says who left, and comes back.
+        """
+        async for rows in self._chunks(self._snapshots.renamed):
+            deletes = [(_delete(row, clock_ns), b"", b"") for row in rows]
+            await self._publish.send(prepared, deletes)
+
     async def _chunks(
         self, find: Callable[[str, bytes | None, int], list[R]]
     ) -> AsyncIterator[list[R]]:
@@ -244,7 +256,11 @@ class SnapshotStage(Generic[P]):
 
 def _farewell(row: KnownRow, clock_ns: int) -> list[Change]:
     """Return what removes a row: its identity for the destination, then nothing at all."""
-    tombstone = Change(row.key, None, row.partition, b"", clock_ns, "delete")
+    delete = _delete(row, clock_ns)
     if not row.delete:  # nobody can read its record any more
-        return [tombstone]
-    return [tombstone._replace(value=row.delete), tombstone]
+        return [delete._replace(value=None)]
+    return [delete, delete._replace(value=None)]
+
+
+def _delete(row: KnownRow, clock_ns: int) -> Change:
+    return Change(row.key, row.delete, row.partition, b"", clock_ns, "delete")

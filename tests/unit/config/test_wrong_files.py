@@ -90,8 +90,21 @@ def line_of(text: str, source: str = EXAMPLE) -> int:
             "map another name",
             "firstName",
         ),
-        ("match: { userId: G", "match: { email: G", "mode", "match by userId", "mode:"),
-        ("project_type: email", "project_type: hybrid", "mode", "use upsert", "mode:"),
+        ("mode: update", "mode: update\n    existence: maybe", "existence", "look_up", "every:"),
+        (
+            "mode: update",
+            "mode: upsert\n    existence: index",
+            "existence",
+            "only update asks who exists: remove it",
+            "every:",
+        ),
+        (
+            "match: { userId: G",
+            "existence: prefer_user_id\n    match: { email: G",
+            "existence",
+            "use index, or match by userId",
+            "match:",
+        ),
         ("region: us", "region: mars", "region", "'us' or 'eu'", "region"),
         (
             "    region: us\n",

@@ -52,7 +52,7 @@ class _Play:
         self._view = view
         self._config: Config = configure(stack)
         sync, model = self._config.syncs[SYNC], self._config.models[MODEL]
-        self._oracle = Oracle(sync.fields, sync.match["userId"], model.primary_key)
+        self._oracle = Oracle(sync.renamed, sync.match["userId"], model.primary_key)
         self._planted: dict[str, Profile] = {}
 
     async def run(self, started: float) -> Report:

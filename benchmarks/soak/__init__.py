@@ -1,0 +1,1 @@
+"""`python -m benchmarks.soak`: faults without end, and at each second the books must balance."""
