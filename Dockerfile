@@ -13,7 +13,10 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes --only-binary=:all: -r requirements/build.txt \
     && python -m venv --without-pip /opt/hightide \
     && /opt/build/bin/pip --python /opt/hightide/bin/python install \
-        --require-hashes --only-binary=:all: -r requirements/runtime.txt
+        --require-hashes --only-binary=:all: -r requirements/runtime.txt \
+    # 35 MB that nobody uses: extensions of CEL but the one for texts, and C++ sources.
+    && find /opt/hightide -path '*/cel_expr_python/ext/*.so' ! -name 'ext_strings.*' -delete \
+    && find /opt/hightide \( -name '*.cpp' -o -name '*.c' -o -name '*.h' -o -name '*.hpp' \) -delete
 COPY pyproject.toml README.md LICENSE ./
 COPY worker worker
 COPY connectors connectors

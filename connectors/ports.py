@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from connectors.records import (
+    Answer,
     Change,
     Column,
     DeadLetter,
@@ -20,7 +21,6 @@ from connectors.records import (
     MappedRow,
     Message,
     Model,
-    Outcome,
     Page,
     Partition,
     Rejected,
@@ -402,7 +402,7 @@ class Destination(Protocol):
         """
         ...
 
-    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def deliver(self, items: Sequence[Item]) -> Answer:
         """Make one call; return one outcome per item, in order.
 
         Raises RetryableError, TooLargeError, RefusedError or ConfigurationError when the call

@@ -252,6 +252,14 @@ Verdict = Delivered | Unchanged | Skipped | Rejected
 Outcome = Verdict | Undetermined | Postponed
 
 
+class Answer(NamedTuple):
+    """What a call came to: one outcome per row, in order; fields it made, or had to leave out."""
+
+    outcomes: Sequence[Outcome]
+    created_fields: int = 0
+    filtered_fields: int = 0
+
+
 class Item(NamedTuple):
     """One row as the destination wants it.
 

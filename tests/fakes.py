@@ -16,6 +16,7 @@ from connectors.ports import (
     GroupLag,
 )
 from connectors.records import (
+    Answer,
     DeadLetter,
     Delivered,
     Item,
@@ -118,7 +119,7 @@ class FakeInterpreter:
         return int(orjson.loads(message.value or b"{}")["version"])
 
 
-Answer = Callable[[Sequence[Item]], Sequence[Outcome]]
+Judge = Callable[[Sequence[Item]], Sequence[Outcome]]
 
 
 def all_delivered(items: Sequence[Item]) -> Sequence[Outcome]:
@@ -129,13 +130,14 @@ def all_delivered(items: Sequence[Item]) -> Sequence[Outcome]:
 class FakeDestination:
     """Answers with a function; with `hold`, only once the test lets each call's answer through."""
 
-    def __init__(self, answer: Answer = all_delivered, *, hold: bool = False) -> None:
+    def __init__(self, answer: Judge = all_delivered, *, hold: bool = False) -> None:
         self.answer = answer
         self.hold = hold
         self.calls: list[Sequence[Item]] = []
         self.out: list[asyncio.Future[ConnectorError | None]] = []
         self.limits = CallLimits("/bulk", 5.0, 1_000, 3_500_000)
         self.closed = False
+        self.fields = (0, 0)
 
     async def probe(self) -> None:
         return
@@ -145,7 +147,7 @@ class FakeDestination:
     def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:  # noqa: ARG002  # the port
         return Item(row.identity, orjson.dumps(row.fields), row.identity) if row.identity else None
 
-    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def deliver(self, items: Sequence[Item]) -> Answer:
         self.calls.append(items)
         result: Sequence[Outcome] | ConnectorError
         try:
@@ -159,7 +161,7 @@ class FakeDestination:
                 raise lost
         if isinstance(result, ConnectorError):
             raise result
-        return result
+        return Answer(result, *self.fields)
 
     def let_through(self, number: int = 0, lost: ConnectorError | None = None) -> None:
         """Let a held answer through; with `lost` the row was applied but the answer never came."""
@@ -257,6 +259,7 @@ class CountingMeter:
         self.call_results: Counter[str] = Counter()
         self.errors: list[str] = []
         self.states: list[tuple[str, str]] = []
+        self.new_fields = self.fields_left_out = 0
         self.rate_now: Callable[[], float] = lambda: 0.0
         self.freshness: list[int] = []
         self.lags: list[Mapping[Partition, int]] = []
@@ -301,7 +304,12 @@ class CountingMeter:
         assert (seconds, rows) >= (0.0, 1)
         self.call_results[result] += 1
 
+    def fields(self, _: str, created: int, left_out: int) -> None:
+        self.new_fields += created
+        self.fields_left_out += left_out
+
     def rate(self, _: str, calls_per_second: Callable[[], float]) -> None:
+        self.new_fields = self.fields_left_out = 0
         self.rate_now = calls_per_second
 
     @property

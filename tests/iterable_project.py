@@ -165,4 +165,4 @@ async def deliver(
 ) -> Sequence[Outcome]:
     """One call with these rows."""
     items = [item(destination, identity, **fields) for identity, fields in rows]
-    return await destination.deliver(items)
+    return (await destination.deliver(items)).outcomes

@@ -30,12 +30,14 @@ class Member:
     port: int = 0
     frozen: bool = False
     seen: Scrape | None = None
+    past: list[Scrape] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
 
     def start(self) -> None:
         """Start it anew; its log goes on in the same file."""
         self.port = _free_port()
+        self.past += [] if self.seen is None else [self.seen]
         self.seen, self.frozen, self.rss_mb = None, False, []
         command = [sys.executable, "-m", "worker", self.role]
         with (self.folder / f"{self.name}.log").open("ab") as log:

@@ -148,8 +148,8 @@ class Run:
         self._report.growth_mb[member.name] = round(member.growth_mb, 1)
         if member.peak_mb > PEAK_MB[member.role]:
             self._report.wrong(f"{member.name} needed {member.peak_mb:.0f} MB")
-        if member.seen is not None:
-            self._count(member.seen)
+        for scrape in (*member.past, *([] if member.seen is None else [member.seen])):
+            self._count(scrape)
 
     def _count(self, scrape: Scrape) -> None:
         for outcome in OUTCOMES:

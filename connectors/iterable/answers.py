@@ -8,7 +8,6 @@ each row, or one of connectors.errors.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
@@ -19,6 +18,7 @@ from connectors.iterable.envelope import open_envelope
 from connectors.iterable.matching import Meaning, match
 from connectors.iterable.refusals import failure, no_api
 from connectors.records import (
+    Answer,
     Item,
     Outcome,
     Postponed,
@@ -30,15 +30,6 @@ from connectors.records import (
 )
 
 Mode = Literal["upsert", "update"]
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One outcome per row, in order, and how many fields the call made or had to leave out."""
-
-    outcomes: list[Outcome]
-    created_fields: int = 0
-    filtered_fields: int = 0
 
 
 def users_meaning(mode: Mode) -> Meaning:
@@ -72,21 +63,16 @@ def lists_meaning(call: str, *, creates: bool) -> Meaning:
     return Meaning(absent, bad_id, Unchanged(), unexplained=absent)
 
 
-def outcomes(reply: Reply, items: Sequence[Item], meaning: Meaning) -> list[Outcome]:
-    """Return one outcome per row of a bulk call, in order.
+def answered(reply: Reply, items: Sequence[Item], meaning: Meaning) -> Answer:
+    """Return what a bulk call came to: one outcome per row, in order.
 
     Raises one of connectors.errors when the call as a whole failed; never anything else.
     """
-    return answered(reply, items, meaning).outcomes
-
-
-def answered(reply: Reply, items: Sequence[Item], meaning: Meaning) -> Answered:
-    """Return what a bulk call came to; raises as `outcomes` does."""
     envelope = open_envelope(reply.body)
     answer = envelope.fields
     if not 200 <= reply.status < 300:
         if len(items) == 1 and (verdict := _verdict(envelope.code, reply.status, meaning)):
-            return Answered([verdict])
+            return Answer([verdict])
         raise failure(reply, envelope, items)
     # `true` is a whole number to Python.
     if {type(answer.get("successCount")), type(answer.get("failCount"))} != {int}:
@@ -94,7 +80,7 @@ def answered(reply: Reply, items: Sequence[Item], meaning: Meaning) -> Answered:
             f"Iterable answered {reply.status} with something that is no result", kind="unreadable"
         )
     _check_event_names(answer, items)
-    return Answered(
+    return Answer(
         match(answer, [item.identity for item in items], meaning, reply.status),
         _length(answer.get("createdFields")),
         _length(answer.get("filteredOutFields")),

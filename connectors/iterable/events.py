@@ -15,13 +15,13 @@ from decimal import Decimal
 
 import orjson
 
-from connectors.iterable.answers import check, events_meaning, outcomes
+from connectors.iterable.answers import answered, check, events_meaning
 from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS, PROBE_PATH, encoded
 from connectors.iterable.client import IterableClient
 from connectors.iterable.identity import Match, identity_of
 from connectors.iterable.moments import seconds_of
 from connectors.ports import CallLimits
-from connectors.records import Item, MappedRow, Outcome, Rejected, RejectReason
+from connectors.records import Answer, Item, MappedRow, Rejected, RejectReason
 
 PATH = "/api/events/trackBulk"
 PUBLISHED_CALLS_PER_SECOND = 10.0
@@ -102,10 +102,10 @@ class IterableEvents:
     async def probe(self) -> None:
         check(await self._client.get(PROBE_PATH))
 
-    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def deliver(self, items: Sequence[Item]) -> Answer:
         """Make one bulk call; one outcome per item, in order. Unknown users are postponed."""
         body = _HEAD + b",".join(item.body for item in items) + _TAIL
-        return outcomes(await self._client.post(PATH, body), items, events_meaning())
+        return answered(await self._client.post(PATH, body), items, events_meaning())
 
     async def close(self) -> None:
         await self._client.close()

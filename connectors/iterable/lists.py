@@ -17,13 +17,13 @@ from typing import Literal
 import orjson
 
 from connectors.errors import ConfigurationError
-from connectors.iterable.answers import lists_meaning, outcomes
+from connectors.iterable.answers import answered, lists_meaning
 from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS, encoded
 from connectors.iterable.client import IterableClient
 from connectors.iterable.identity import Match, ProjectType, identity_of
 from connectors.iterable.static_list import PATH, StaticList
 from connectors.ports import CallLimits
-from connectors.records import Item, MappedRow, Outcome
+from connectors.records import Answer, Item, MappedRow
 
 SUBSCRIBE = "subscribe"
 UNSUBSCRIBE = "unsubscribe"
@@ -88,7 +88,7 @@ class IterableLists:
         """Look whether the list is there, or may be made."""
         await self._list.probe()
 
-    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def deliver(self, items: Sequence[Item]) -> Answer:
         """Make one bulk call; one outcome per item, in order. The first one finds the list."""
         call = items[0].call
         list_id = await self._list.id()
@@ -97,7 +97,7 @@ class IterableLists:
         reply = await self._client.post(f"{PATH}/{call}", body)
         try:
             meaning = lists_meaning(call, creates=self._policy.creates_profiles)
-            return outcomes(reply, items, meaning)
+            return answered(reply, items, meaning)
         except ConfigurationError as error:
             if error.kind == "unknown_list":
                 raise self._list.lost(list_id) from None

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.iterable.answers import Mode, check, outcomes, users_meaning
+from connectors.iterable.answers import Mode, answered, check, users_meaning
 from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS, PROBE_PATH, encoded
 from connectors.iterable.client import IterableClient
 from connectors.iterable.identity import Match, ProjectType, identity_of
 from connectors.ports import CallLimits
-from connectors.records import Item, MappedRow, Outcome
+from connectors.records import Answer, Item, MappedRow
 
 PATH = "/api/users/bulkUpdate"
 PUBLISHED_CALLS_PER_SECOND = 5.0
@@ -82,12 +82,12 @@ class IterableUsers:
         """Ask for the lists: 100 calls a second are permitted, and it needs the same key."""
         check(await self._client.get(PROBE_PATH))
 
-    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def deliver(self, items: Sequence[Item]) -> Answer:
         """Make one bulk call; one outcome per item, in order."""
         tail = _TAIL_UPDATE_ONLY if self._policy.update_only else _TAIL
         body = _HEAD + b",".join(item.body for item in items) + tail
         reply = await self._client.post(PATH, body)
-        return outcomes(reply, items, users_meaning(self._policy.mode))
+        return answered(reply, items, users_meaning(self._policy.mode))
 
     async def close(self) -> None:
         await self._client.close()

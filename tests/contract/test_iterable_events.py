@@ -52,7 +52,7 @@ async def test_the_same_id_again_updates_the_event(project: Project) -> None:
 async def test_many_events_of_one_user_go_in_one_call(project: Project) -> None:
     """Each has its outcome; those of a user who does not exist are all asked about later."""
     items = [event(project, user, f"{user}-{n}") for n in range(3) for user in "19"]
-    outcomes = await project.events(POLICY).deliver(items)
+    outcomes = (await project.events(POLICY).deliver(items)).outcomes
 
     assert [Delivered(), LATER] * 3 == outcomes
     assert ["1-0", "1-1", "1-2"] == [stored["id"] for stored in project.happened()]
@@ -62,10 +62,10 @@ async def test_many_events_of_one_user_go_in_one_call(project: Project) -> None:
 async def test_an_event_that_came_before_its_profile_is_taken_later(project: Project) -> None:
     """Asked about again it is delivered, once the profile is there."""
     made = project.events(POLICY)
-    assert [LATER] == await made.deliver([event(project, "9", "e-9")])
+    assert [LATER] == (await made.deliver([event(project, "9", "e-9")])).outcomes
     project.plant({"email": "nine@x.com", "userId": "9"})
 
-    assert [Delivered()] == await made.deliver([event(project, "9", "e-9")])
+    assert [Delivered()] == (await made.deliver([event(project, "9", "e-9")])).outcomes
 
 
 async def test_a_name_that_is_switched_off_is_a_persons_job(project: Project) -> None:

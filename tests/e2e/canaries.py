@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from tests.e2e.system import API_KEY, MODEL, PASSWORD, SYNC, TABLE, System, WorkerProcess
 
 WORD = "zanzibarcanary"
-USER_ID = 770_077_000_000_000
+USER_ID = 770_077_770_000_000_000
 DAY = "1931-07-09"
 KAFKA_PASSWORD = "canary-kafka-password-4b1d"
 PASSPHRASE = "canary-passphrase-9e3c"

@@ -40,7 +40,7 @@ def log_line() -> None:
 
 def reason() -> None:
     def leak(item: Item) -> None:
-        raise RetryableError(f"refused: {item.body.decode()}")
+        raise RetryableError(f"refused: {item.body.decode()}", kind="network")
 
     before_deliver(leak)
 

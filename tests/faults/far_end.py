@@ -10,7 +10,7 @@ import orjson
 
 from connectors.errors import ConnectorError
 from connectors.ports import CallLimits
-from connectors.records import Delivered, Item, MappedRow, Outcome, Rejected, RejectReason
+from connectors.records import Answer, Delivered, Item, MappedRow, Outcome, Rejected, RejectReason
 
 BAD = -1
 
@@ -66,8 +66,8 @@ class Way:
     def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | None:  # noqa: ARG002  # the port
         return Item(row.identity, orjson.dumps(row.fields), row.identity) if row.identity else None
 
-    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
-        return await self._far_end.take(items)
+    async def deliver(self, items: Sequence[Item]) -> Answer:
+        return Answer(await self._far_end.take(items))
 
     async def close(self) -> None:
         return

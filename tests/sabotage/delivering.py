@@ -27,8 +27,8 @@ DELIVERING = (
         name="buried_first",
         promise="A rejected row has its outcome once the dead-letter topic holds it.",
         file=_DELIVER,
-        old="            await self._bury.bury(_rejects(judged))\n            self._acknowledge(judged)\n",
-        new="            self._acknowledge(judged)\n            await self._bury.bury(_rejects(judged))\n",
+        old="            await self._bury.bury(_rejects(judged))\n            self._acknow",
+        new="            self._acknow",
         tests=(
             "tests/unit/stages/test_deliver.py::test_rejected_rows_are_buried_before_their_offset_moves",
         ),

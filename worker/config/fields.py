@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, PlainValidator
+from pydantic import AfterValidator, PlainSerializer, PlainValidator
 
 from worker.rules.mapping import Constant, Expression, FieldSource, FromColumn
 from worker.rules.mapping.names import wrong_names
@@ -70,6 +70,19 @@ def _constant(said: Mapping[str, Any]) -> Constant:
     return Constant(value)
 
 
+def written(source: FieldSource) -> object:
+    """Return a source as the file says it."""
+    match source:
+        case FromColumn(column, None):
+            return column
+        case FromColumn(column, pin):
+            return {"column": column, "type": pin}
+        case Constant(value):
+            return {"value": value}
+        case Expression(text):
+            return {"expression": text}
+
+
 def _names(fields: dict[str, FieldSource]) -> dict[str, FieldSource]:
     if (sentence := wrong_names(fields)) is not None:
         raise ValueError(sentence)
@@ -84,6 +97,11 @@ _MADE: Mapping[frozenset[str], Callable[[Mapping[str, Any]], FieldSource]] = {
 }
 
 Fields = Annotated[
-    dict[str, Annotated[FieldSource, PlainValidator(field_source)]], AfterValidator(_names)
+    dict[str, Annotated[FieldSource, PlainValidator(field_source), PlainSerializer(written)]],
+    AfterValidator(_names),
 ]
-Condition = Annotated[Expression | None, PlainValidator(condition)]
+Condition = Annotated[
+    Expression | None,
+    PlainValidator(condition),
+    PlainSerializer(lambda said: None if said is None else said.text),
+]

@@ -158,6 +158,10 @@ class Meter:
         self._count("rate_limited", int(result == "throttled"))
         self._log.debug("call", sync=sync, result=result, seconds=round(seconds, 3), rows=rows)
 
+    def fields(self, sync: str, created: int, left_out: int) -> None:
+        self.metrics.fields.labels(sync, "created").inc(created)
+        self.metrics.fields.labels(sync, "left_out").inc(left_out)
+
     def rate(self, sync: str, calls_per_second: Callable[[], float]) -> None:
         self.metrics.rate.labels(sync).set_function(calls_per_second)
 

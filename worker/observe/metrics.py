@@ -190,6 +190,12 @@ class Metrics:
             sync,
             registry=r,
         )
+        self.fields = Counter(
+            "hightide_fields_total",
+            "Fields that calls created at the destination, or that it left out of them.",
+            ["sync", "result"],
+            registry=r,
+        )
         self.freshness = Histogram(
             "hightide_freshness_seconds",
             "From the change in the model to the destination's yes, by row.",
@@ -255,6 +261,8 @@ class Metrics:
         for sync in syncs:
             for outcome, reason in OUTCOMES:
                 self.rows.labels(sync, outcome, reason)
+            for result in ("created", "left_out"):
+                self.fields.labels(sync, result)
             for result in CALL_RESULTS:
                 self.calls.labels(sync, result)
             for result in LOOK_UP_RESULTS:

@@ -150,7 +150,8 @@ class ConsumeStage:
             await self._handle(consumer, event)
         for partition in [p for p, intake in self._owned.items() if self._waits(p, intake)]:
             await self._accept(partition, ())
-        full = full_partitions(self._owned, self._policy.in_flight) | self._accepting.keys()
+        busy = frozenset(self._accepting)
+        full = busy | full_partitions(self._owned, self._policy.in_flight)
         consumer.pause(full)
         now = self._clock.monotonic()
         # Before a commit: of a partition that is new to us it would wipe out the note beside it.

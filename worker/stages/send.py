@@ -52,6 +52,7 @@ class SendMeter(Protocol):
     """What is counted here."""
 
     def call(self, sync: str, result: str, seconds: float, rows: int) -> None: ...
+    def fields(self, sync: str, created: int, left_out: int) -> None: ...
     def rate(self, sync: str, calls_per_second: Callable[[], float]) -> None: ...
 
 
@@ -169,7 +170,7 @@ class SendStage:
         started = self._clock.monotonic()
         result = "ok"
         try:
-            outcomes = await self._destination.deliver([entry.item for entry in part])
+            answer = await self._destination.deliver([entry.item for entry in part])
         except (RefusedError, TooLargeError) as error:
             result = "refused"
             return error
@@ -185,7 +186,8 @@ class SendStage:
             raise
         else:
             self._worked += 1
-            return outcomes
+            self._meter.fields(self._sync, answer.created_fields, answer.filtered_fields)
+            return answer.outcomes
         finally:
             self._meter.call(self._sync, result, self._clock.monotonic() - started, len(part))
 

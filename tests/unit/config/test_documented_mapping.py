@@ -36,7 +36,7 @@ ROW = {
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
 def test_a_snippet_loads_and_maps_a_row(tmp_path: Path, snippet: str) -> None:
-    """Put into the example's sync; each of its fields gets a value."""
+    """Put into the example's sync; each of its fields gets a value, NULLs are no error."""
     example: dict[str, Any] = yaml.safe_load(
         files("worker.config").joinpath("example.yaml").read_text(encoding="utf-8")
     )
@@ -49,6 +49,8 @@ def test_a_snippet_loads_and_maps_a_row(tmp_path: Path, snippet: str) -> None:
     assert found.wanted
     assert b"null" not in orjson.dumps(found.fields)
     assert {name.partition(".")[0] for name in said.get("fields", {})} <= found.fields.keys()
+    empty = {"GITLAB_DOTCOM_USER_ID": 7, "GITLAB_DOTCOM_ACTIVE_STATE": "inactive"}
+    assert "7" == map_row(empty, load_config(path).syncs[SYNC].mapping, COLUMNS).identity
 
 
 def test_there_are_snippets() -> None:

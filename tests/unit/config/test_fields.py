@@ -54,6 +54,20 @@ def test_each_form_is_read(load: Load) -> None:
     }
 
 
+def test_what_was_read_can_be_written_again(load: Load) -> None:
+    """As the file says it."""
+    fields = {
+        "a": "A",
+        "b": {"column": "B", "type": "long"},
+        "c": {"value": 1},
+        "d": {"expression": "A + B"},
+    }
+    said = {"fields": fields, "filter": "F > 1"}
+    dumped = load(said).model_dump()["syncs"][SYNC]
+
+    assert said == {name: dumped[name] for name in said}
+
+
 def test_the_poller_needs_every_column_that_is_read(load: Load) -> None:
     """Those of expressions and of the filter too."""
     config = load({"fields": {"a": {"expression": "A + B.c"}, "d": "D"}, "filter": "F"})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from connectors.iterable.answers import answered
 from connectors.iterable.client import Reply
-from connectors.records import Item
+from connectors.iterable.matching import Meaning
+from connectors.records import Item, Outcome
 
 # Names of failedUpdates, as (reason, kind of identifier).
 REASONS = ("invalid", "notFound", "invalidData", "conflict", "forgotten")
@@ -15,6 +18,11 @@ REASONS = ("invalid", "notFound", "invalidData", "conflict", "forgotten")
 
 def reply(body: Any, status: int = 200) -> Reply:
     return Reply(status, body if isinstance(body, bytes) else orjson.dumps(body))
+
+
+def outcomes(answer: Reply, items: Sequence[Item], meaning: Meaning) -> list[Outcome]:
+    """Return what became of each row."""
+    return list(answered(answer, items, meaning).outcomes)
 
 
 def rows(*identities: str) -> list[Item]:

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from connectors.errors import ConfigurationError, RetryableError
-from connectors.iterable.answers import answered, check, events_meaning, outcomes, users_meaning
+from connectors.iterable.answers import answered, check, events_meaning, users_meaning
 from connectors.records import Delivered, Item, Rejected, RejectReason, Undetermined
-from tests.unit.connectors.iterable_answers import reply, rows
+from tests.unit.connectors.iterable_answers import outcomes, reply, rows
 
 UPSERT = users_meaning("upsert")
 

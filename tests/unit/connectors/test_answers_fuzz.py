@@ -14,12 +14,11 @@ from connectors.iterable.answers import (
     check,
     events_meaning,
     lists_meaning,
-    outcomes,
     users_meaning,
 )
 from connectors.iterable.client import Reply
 from connectors.records import Delivered, Item, Undetermined
-from tests.unit.connectors.iterable_answers import REASONS, clash, mismatch
+from tests.unit.connectors.iterable_answers import REASONS, clash, mismatch, outcomes
 
 # The first text drawn builds a table that takes a second, ten on a busy machine: too slow for the
 # health check, and the only thing that ever failed here.

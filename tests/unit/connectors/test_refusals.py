@@ -14,10 +14,10 @@ from connectors.errors import (
     ThrottledError,
     TooLargeError,
 )
-from connectors.iterable.answers import check, events_meaning, outcomes, users_meaning
+from connectors.iterable.answers import check, events_meaning, users_meaning
 from connectors.iterable.client import Reply
 from connectors.records import Postponed, RejectReason, Skipped, SkipReason
-from tests.unit.connectors.iterable_answers import clash, mismatch, reply, row, rows
+from tests.unit.connectors.iterable_answers import clash, mismatch, outcomes, reply, row, rows
 
 UPDATE = users_meaning("update")
 ANY_LIST = {

@@ -77,6 +77,7 @@ def use(made: Meter) -> None:
     made.consumer_lag(sync, {Partition("t", 0): 4, Partition("t", 1): 5})
     made.assigned_partitions(sync, 2)
     made.rate(sync, lambda: 4.5)
+    made.fields(sync, 2, 1)
     made.delivered_at(sync, [10**9], 11.0)
     made.committed(model, 2 * 10**9)
     made.mqr(MqrUse("2026-11-01", used=7, reserved=3, uncertain=2))

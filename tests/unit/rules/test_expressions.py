@@ -159,6 +159,7 @@ def test_the_columns_it_reads_are_known_without_a_row(text: str, columns: set[st
         ("FIRST.shout()", "at 1:12: there is no function shout"),
         ("FIRST.format([1])", "there is no function format"),
         ("1 + 'a'", "convert one with string(…)"),
+        ("A ? null : 'x'", "at 1:3: the two sides of ? : are of two types: put dyn(…)"),
         ("`FULL NAME`", "give the column a name of letters"),
         ("type == 'x'", "type is a word of the language"),
         ("duration('1h')", "make it text with string(…)"),

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.errors import ConfigurationError, ConnectorError, RetryableError, ThrottledError
 from connectors.ports import Assigned
-from connectors.records import Delivered, Item, Outcome, Rejected, RejectReason
+from connectors.records import Answer, Delivered, Item, Rejected, RejectReason
 from tests.fakes import P0, FakeDestination, kind_of, message, turns
 from tests.unit.stages.desk import Desk
 from worker.rules.batching import BatchPolicy
@@ -47,16 +47,14 @@ class Trouble(FakeDestination):
         self.taken: list[str] = []
         self.moments: list[float] = []
 
-    async def deliver(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def deliver(self, items: Sequence[Item]) -> Answer:
         if self._desk.clock.seconds < self.until:
             self.refused += 1
             raise self._failure()
         self.moments.append(self._desk.clock.seconds)
         self.taken += [item.identity for item in items]
-        return [
-            Rejected(RejectReason.INVALID_DATA, 200) if kind_of(item) == "bad" else Delivered()
-            for item in items
-        ]
+        bad = Rejected(RejectReason.INVALID_DATA, 200)
+        return Answer([bad if kind_of(item) == "bad" else Delivered() for item in items])
 
 
 def desk_in_trouble(failure: Failure, seconds: float, **options: object) -> Desk:

@@ -133,6 +133,8 @@ def _sentence(said: str) -> str:
     line, position, text = problem.groups()
     if (found := _UNKNOWN.search(text)) is not None:
         text = f"there is no function {found[1]} for that: see docs/mapping.md"
+    elif text.startswith("found no matching overload for '_?_:_'"):
+        text = "the two sides of ? : are of two types: put dyn(…) around one of them"
     elif text.startswith("found no matching overload"):
         text += ": convert one with string(…), int(…) or double(…)"
     return f"at {line}:{position}: {text[:LONGEST_SENTENCE]}"
