@@ -6,6 +6,7 @@ from tests.sabotage.answers import ANSWERS
 from tests.sabotage.counting import COUNTING
 from tests.sabotage.delivering import DELIVERING
 from tests.sabotage.existence import EXISTENCE
+from tests.sabotage.faults import FAULTS
 from tests.sabotage.mapping import MAPPING
 from tests.sabotage.objects import OBJECTS
 from tests.sabotage.owning import OWNING
@@ -26,4 +27,5 @@ MUTATIONS = (
     *ANSWERS,
     *OBJECTS,
     *PACING,
+    *FAULTS,
 )
