@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import canaries
-from tests.e2e.system import SYNC, System, WorkerProcess, installation, wait_until
+from tests.e2e.system import API_KEY, SYNC, System, WorkerProcess, installation, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
@@ -70,12 +70,12 @@ def test_no_personal_data_or_secret_leaves_the_path(system: System) -> None:
     quiet = {"HIGHTIDE_LOG_LEVEL": "debug", "HIGHTIDE_PROBE_SECONDS": "1"}
     worker = system.start("run", **quiet)
     metrics = settle(worker)
-    system.post("iterable", "keys", {"revoke": canaries.API_KEY})
+    system.post("iterable", "keys", {"revoke": API_KEY})
     system.post("warehouse", "trickle", {"rows": 50})
     assert wait_until(lambda: worker.metric("hightide_sync_state", state="stopped") == 1.0)
     metrics += canaries.page(worker)
     refused = canaries.printed(system, "check", "--json")
-    system.post("iterable", "keys", {"restore": canaries.API_KEY})
+    system.post("iterable", "keys", {"restore": API_KEY})
     metrics += settle(worker)
     assert 0 == worker.terminate()
     printed = refused + "".join(canaries.printed(system, *command) for command in COMMANDS)
@@ -119,9 +119,7 @@ def test_a_planted_leak_is_found(few: System, leak: str, place: str) -> None:
 def test_a_key_that_a_command_prints_is_found(few: System) -> None:
     """The control of `--json`: a sentence with the API key in it."""
     module = ("tests.e2e.leaking", "printed key")
-    assert [canaries.API_KEY] == canaries.leaks(
-        canaries.printed(few, "check", "--json", module=module)
-    )
+    assert [API_KEY] == canaries.leaks(canaries.printed(few, "check", "--json", module=module))
 
 
 def leaking(system: System, leak: str) -> WorkerProcess:

@@ -21,8 +21,8 @@ from connectors.records import Change, Column, ColumnType
 from tests.closing import closed_after
 from tests.faults.far_end import FarEnd, Way
 from tests.kafka_records import connect
+from worker.app.deliver_role import Timing
 from worker.app.parts import Parts
-from worker.app.roles import Timing
 from worker.app.run import Worker
 from worker.config.load import load_config
 from worker.config.settings import Settings

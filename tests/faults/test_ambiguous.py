@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.system import SYNC, System, installation, wait_until
+from tests.e2e.system import SYNC, System, WorkerProcess, installation, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(170)]
 
@@ -34,6 +35,11 @@ def answered_rows(system: System) -> tuple[int, int]:
     return sum(call["rows"] for call in bulk if call not in cut), len(cut)
 
 
+def has_consumed(worker: WorkerProcess, rows: float) -> bool:
+    """Whether more rows than these were consumed."""
+    return worker.metric("hightide_consumed_rows_total", sync=SYNC) > rows
+
+
 def test_three_in_ten_answers_are_lost(system: System) -> None:
     """Every profile equal in the end; nothing goes out again but what a lost answer was about.
 
@@ -47,9 +53,7 @@ def test_three_in_ten_answers_are_lost(system: System) -> None:
         before = worker.metric("hightide_consumed_rows_total", sync=SYNC)
         system.post("warehouse", "trickle", {"rows": 300, "seed": seed})
         system.look_at_model(plant=False)
-        assert wait_until(
-            lambda before=before: worker.metric("hightide_consumed_rows_total") > before, 60
-        )
+        assert wait_until(partial(has_consumed, worker, before), 60)
     verdict = system.wait_until_equal(90)
 
     assert (0, 0, 0) == (verdict.different, verdict.missing, verdict.unexpected)

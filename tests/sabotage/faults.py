@@ -81,7 +81,9 @@ FAULTS = (
         file="worker/stages/consume.py",
         old="                self._leaving.append(intake.tracker)\n",
         new="                pass\n",
-        tests=("tests/unit/stages/test_delivery_machine.py::TestDeliveries::runTest",),
+        tests=(
+            "tests/unit/stages/test_delivery_machine.py::test_rows_of_a_lost_partition_fly_until_their_call_is_back",
+        ),
     ),
     Mutation(
         name="poison",

@@ -9,55 +9,31 @@ from __future__ import annotations
 import hashlib
 import random
 import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from connectors.ports import CallLimits, DeadLetters, Schemas, Snapshots, Source
+from connectors.ports import DeadLetters, Snapshots, Source
 from connectors.records import Model
-from worker.app.existence import WhoExists
+from worker.app.deliver_role import Close, Delivering, DeliverRole, Timing
 from worker.app.parts import Parts
 from worker.clock import Clock
 from worker.config.models import ModelConfig, SourceConfig
 from worker.config.secrets import plain
 from worker.config.syncs import Config, MqrConfig
 from worker.observe.meter import Meter
-from worker.rules.batching import BatchPolicy
 from worker.rules.guards import GuardPolicy
 from worker.rules.mqr import MqrPolicy
-from worker.rules.outcomes import DeadLetterLimit
-from worker.rules.rate_limit import RatePolicy
-from worker.rules.turns import Turns
 from worker.rules.window import WindowPolicy
-from worker.stages.accept import AcceptStage
 from worker.stages.account import AccountPolicy, AccountStage
 from worker.stages.admit import AdmitStage
-from worker.stages.bury import BuryStage
 from worker.stages.catch_up import CatchUpStage
 from worker.stages.compare import CompareStage
-from worker.stages.consume import ConsumePolicy, ConsumeStage
-from worker.stages.deliver import DeliverPolicy, DeliverStage
-from worker.stages.exist import ExistStage
 from worker.stages.follow import FollowStage
-from worker.stages.interpret import InterpretStage
-from worker.stages.pace import PaceStage
-from worker.stages.persist import PersistPolicy, PersistStage
 from worker.stages.poll import PollPolicy, PollStage, Reading
 from worker.stages.publish import Prepared, PublishStage
-from worker.stages.send import SendStage
 from worker.stages.snapshot import SnapshotPolicy, SnapshotStage
 
-Close = Callable[[], Awaitable[None]]
 # Options of a connection that say which data it finds there.
 _PLACE = ("account", "connection_name", "database", "schema", "host", "dbname")
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The waits that a test or the demo may shorten; production keeps these."""
-
-    lag_seconds: float = 5.0
-    release_seconds: float = 6.0
-    drain_seconds: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +55,6 @@ class PollRole:
     closers: list[Close]
 
 
-@dataclass(slots=True)
-class DeliverRole:
-    """Everything that delivers: one pair of stages per sync."""
-
-    consumes: dict[str, ConsumeStage] = field(default_factory=dict)
-    delivers: dict[str, DeliverStage] = field(default_factory=dict)
-    exists: dict[str, ExistStage] = field(default_factory=dict)
-    closers: list[Close] = field(default_factory=list)
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is left to deliver."""
-        return all(consume.idle for consume in self.consumes.values())
-
-
 class Roles:
     """Puts stages together for one process."""
 
@@ -106,8 +67,6 @@ class Roles:
         self._timing = timing or Timing()
         self._dice = random.Random()  # noqa: S311  # jitter, not secrets
         self.meter = meter
-        self._paces: dict[tuple[str, str], PaceStage] = {}
-        self._who_exists = WhoExists(parts, clock, meter)
 
     def poll(self, snapshot: SnapshotRun | None = None) -> PollRole:
         """Return the stages that poll every model, or the one model of a `snapshot` run."""
@@ -191,84 +150,7 @@ class Roles:
 
     def deliver(self) -> DeliverRole:
         """Return the stages that deliver every sync; call it inside the running event loop."""
-        schemas = self._parts.schemas()
-        role = DeliverRole(closers=[schemas.close])
-        for name in self._config.syncs:
-            self._add_sync(role, name, schemas)
-        return role
-
-    def _add_sync(self, role: DeliverRole, name: str, schemas: Schemas) -> None:
-        sync, parts = self._config.syncs[name], self._parts
-        destination = parts.destination(name)
-        limits = destination.limits
-        persist = PersistStage(
-            name,
-            PersistPolicy(probe_seconds=parts.settings.probe_seconds),
-            clock=self._clock,
-            dice=self._dice,
-            meter=self.meter,
-        )
-        dead_letters = parts.dead_letters(name)
-        limit = DeadLetterLimit(sync.max_reject_share)
-        clock, meter = self._clock, self.meter
-        bury = BuryStage(name, limit, dead_letters, persist)
-        interpret = InterpretStage(name, sync.mapping, schemas, destination)
-        pace = self._pace(name, limits)
-        exist = self._who_exists.stage(name, pace, persist)
-        deliver = DeliverStage(
-            name,
-            DeliverPolicy(BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger)),
-            AcceptStage(name, interpret, bury, persist, clock=clock, meter=meter),
-            SendStage(
-                name,
-                destination,
-                limit,
-                pace,
-                persist,
-                clock=clock,
-                dice=self._dice,
-                meter=meter,
-            ),
-            bury,
-            clock=clock,
-            meter=meter,
-            entrance=exist,
-        )
-        role.delivers[name] = deliver
-        if exist is not None:
-            role.exists[name] = exist
-            role.closers.append(exist.close)
-        role.consumes[name] = ConsumeStage(
-            name,
-            self._consume_policy(),
-            lambda: parts.consumer(name, self._timing.release_seconds + 2.0),
-            deliver,
-            pace,
-            clock=self._clock,
-            dice=self._dice,
-            meter=self.meter,
-        )
-        role.closers += [destination.close, dead_letters.close]
-
-    def _pace(self, name: str, limits: CallLimits) -> PaceStage:
-        """Return the budget of a sync's calls: one for each endpoint of a destination."""
-        destination = self._config.syncs[name].destination
-        budget = (destination, limits.endpoint)
-        if budget not in self._paces:
-            # The most careful of the syncs that may call there decides.
-            syncs = [s for s in self._config.syncs.values() if s.destination == destination]
-            rate = RatePolicy(limits.calls_per_second, min(s.rate_share for s in syncs))
-            turns = Turns(period_seconds=3 * self._timing.lag_seconds)
-            self._paces[budget] = PaceStage(rate, turns, self._clock)
-        return self._paces[budget]
-
-    def _consume_policy(self) -> ConsumePolicy:
-        return ConsumePolicy(
-            lag_seconds=self._timing.lag_seconds,
-            release_seconds=self._timing.release_seconds,
-            drain_seconds=self._timing.drain_seconds,
-            probe_seconds=self._parts.settings.probe_seconds,
-        )
+        return Delivering(self._parts, self._timing, self._clock, self._dice, self.meter).role()
 
 
 def mqr_policy(config: MqrConfig) -> MqrPolicy:

@@ -16,16 +16,9 @@ from connectors.errors import (
     RetryableError,
     TooLargeError,
 )
+from worker.app.deliver_role import Close, DeliverRole, Timing
 from worker.app.parts import Parts
-from worker.app.roles import (
-    Close,
-    DeliverRole,
-    PollRole,
-    Roles,
-    SnapshotRun,
-    Timing,
-    mqr_policy,
-)
+from worker.app.roles import PollRole, Roles, SnapshotRun, mqr_policy
 from worker.clock import SystemClock
 from worker.config.settings import Settings
 from worker.config.syncs import Config

@@ -55,3 +55,18 @@ TestDeliveries.settings = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+def test_rows_of_a_lost_partition_fly_until_their_call_is_back() -> None:
+    """Nobody here owns it any more; the books hold its row until the answer is in."""
+    world = DeliveryWorld()
+    [first, *_] = world.members
+    world.produce(PARTITIONS[0], "a", "good")
+    world.fetch(PARTITIONS[0], 1)
+    world.revoke(PARTITIONS[0], lost=True)
+
+    assert (1, 1) == (first.desk.meter.rows["consumed"], first.desk.meter.flying())
+    world.check_books()
+    world.answer_all(first)
+    assert (1, 0) == (first.desk.meter.settled, first.desk.meter.flying())
+    world.close()

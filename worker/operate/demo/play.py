@@ -14,7 +14,7 @@ import aiohttp
 import orjson
 from rich.console import Console
 
-from worker.app.roles import Timing
+from worker.app.deliver_role import Timing
 from worker.app.run import Worker
 from worker.config.settings import Settings
 from worker.config.syncs import Config
