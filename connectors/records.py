@@ -161,8 +161,7 @@ class Change(NamedTuple):
     op: Operation = "upsert"
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """A topic's partition."""
 
     topic: str

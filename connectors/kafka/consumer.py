@@ -174,6 +174,8 @@ class KafkaGroupConsumer:
             heartbeat_interval_ms=min(3_000, policy.session_timeout_ms // 3),
             request_timeout_ms=max(REQUEST_TIMEOUT_MS, policy.session_timeout_ms + 5_000),
             fetch_max_wait_ms=100,
+            # What is fetched of a paused partition waits in memory, unpacked to four times as much.
+            max_partition_fetch_bytes=512 * 1024,
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )

@@ -63,7 +63,9 @@ FAULTS = (
         file=_READING,
         old="if offset < begins[p]}",
         new="if offset < 0}",
-        tests=(f"{_RANGE}::test_rows_deleted_unread_stop_the_group",),
+        tests=(
+            "tests/unit/connectors/test_kafka_reading.py::test_a_log_that_begins_later_than_the_group_is_a_gap",
+        ),
     ),
     Mutation(
         name="offsets_not_counts",

@@ -1,4 +1,4 @@
-"""Commands that look: check, mqr, example."""
+"""Commands that look: check, plan, mqr, example."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from rich.table import Table
 from worker.app.parts import Parts
 from worker.cli.options import ConfigOption, JsonOption, load, run_to_end
 from worker.clock import SystemClock
+from worker.observe.progress import show_progress
 from worker.operate.check import check as run_check
 from worker.operate.mqr import print_mqr
 from worker.operate.mqr import report as mqr_report
+from worker.operate.plan import plan as make_plan
+from worker.operate.plan import print_plan
 
 app = typer.Typer()
 
@@ -44,6 +47,37 @@ def check(
         Console().print(table)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(4)
+
+
+@app.command()
+def plan(
+    sync: Annotated[str, typer.Argument(help="Name of the sync")],
+    config: ConfigOption = None,
+    rows: Annotated[
+        int, typer.Option(min=1, max=100_000, help="How many of the topic's newest records")
+    ] = 1_000,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Show the samples' values; personal data")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a sync on the newest rows of its topic: what would be sent, what not, and why.
+
+    Nothing is sent and nothing moves; Snowflake is asked nothing, so it costs no MQR. Exit code 1:
+    a field is certain to be refused, or every row is rejected.
+    Example: `hightide plan iterable-production --rows 5000`
+    """
+    loaded, settings = load(config, quiet=True)
+    with show_progress() as progress:
+        found = run_to_end(make_plan(Parts(loaded, settings), sync, rows=rows, progress=progress))
+    if as_json:
+        typer.echo(json.dumps(found.as_json(show_values=show_values)))
+    else:
+        # Names and payloads are printed as they are: `[b]` is no markup.
+        console = Console(markup=False, emoji=False, highlight=False)
+        print_plan(found, console, show_values=show_values)
+    if not found.ok:
+        raise typer.Exit(1)
 
 
 @app.command()

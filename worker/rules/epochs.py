@@ -18,10 +18,12 @@ class Epochs:
 
     def __init__(self) -> None:
         self._highest: dict[Partition, int] = {}
+        self._newest: dict[Partition, bytes] = {}  # what its last message said, as it stood there
 
     def begin(self, partition: Partition) -> None:
         """Forget a partition: it is read from an earlier offset now, where epochs were lower."""
         self._highest.pop(partition, None)
+        self._newest.pop(partition, None)
 
     def superseded(self, message: Message) -> bool:
         """Say whether a message before this one in its partition had a higher epoch.
@@ -29,18 +31,25 @@ class Epochs:
         Messages have to come in the order of their offsets. One that bears no epoch was not
         written by a poller: nothing is said of it.
         """
-        epoch = epoch_of(message)
+        text = _text_of(message)
+        if text == self._newest.get(message.partition):
+            return False  # nearly always: a poller lives for weeks
+        epoch = _number(text)
         if epoch is None:
             return False
         if epoch < self._highest.get(message.partition, 0):
             return True
         self._highest[message.partition] = epoch
+        self._newest[message.partition] = text
         return False
 
 
-def epoch_of(message: Message) -> int | None:
-    """Return the epoch in a message's headers, or None."""
+def _text_of(message: Message) -> bytes:
     for name, value in message.headers:
         if name == "epoch":
-            return int(value) if value.isdigit() else None
-    return None
+            return value
+    return b""
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() else None

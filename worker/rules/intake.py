@@ -26,7 +26,7 @@ class InFlightPolicy:
 
     rows_per_partition: int = 6_000
     slack_rows: int = 500
-    rows: int = 18_000
+    rows: int = 12_000
 
     @property
     def window(self) -> int:

@@ -124,7 +124,10 @@ class AcceptStage:
     def _entry(self, item: Item, message: Message, tracker: OffsetTracker) -> Entry:
         changed_at = self._interpret.changed_at_ns(message)
         covers = [(tracker, message.offset)]
-        return Entry(item, message, covers, changed_at, self._clock.monotonic())
+        # Thousands wait: half a kilobyte of headers each, and nobody asks for them any more.
+        return Entry(
+            item, message._replace(headers=()), covers, changed_at, self._clock.monotonic()
+        )
 
     async def _settle(
         self,

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from connectors.records import Partition
 from tests.fakes import turns
 from tests.unit.stages.delivery_world import FATES, PATIENT_KINDS, DeliveryWorld, Fate
-from tests.unit.stages.test_random_histories import Histories
+from tests.unit.stages.test_random_histories import DOWN, Histories
 from tests.unit.stages.world import PARTITIONS
 
 
@@ -38,6 +38,31 @@ class Deliveries(Histories):
     )
     def a_row_comes_that_has_to_wait(self, partition: Partition, who: str, kind: str) -> None:
         self.world.produce(partition, who, kind)
+
+    # What seldom comes together by chance, in one step.
+
+    @rule(partition=st.sampled_from(PARTITIONS), who=st.sampled_from("abc"))
+    def a_call_fails_after_its_partition_went(self, partition: Partition, who: str) -> None:
+        owner = self.world.owner(partition)
+        self.world.produce(partition, who, "good")
+        self.world.fetch(partition, 5)
+        self.world.revoke(partition, lost=True)
+        if owner is not None:
+            self._answer(self.world.members.index(owner), 0, DOWN)
+
+    @rule(partition=st.sampled_from(PARTITIONS), who=st.sampled_from("abc"))
+    def a_bad_row_comes_while_letters_fail(self, partition: Partition, who: str) -> None:
+        self.dead_letters_can_not_be_written()
+        self.world.produce(partition, who, "bad")
+        self.world.fetch(partition, 5)
+        for member in self.world.members:
+            self.world.answer_all(member)
+
+    @rule(partition=st.sampled_from(PARTITIONS), fate=st.sampled_from(FATES))
+    def a_full_call_has_a_fate(self, partition: Partition, fate: Fate) -> None:
+        self.many_rows_change(partition, "abc")
+        self.world.fates.append(fate)
+        self.world.fetch(partition, 5)
 
     @rule(seconds=st.sampled_from([1.0, 61.0, 600.0]))
     def time_passes(self, seconds: float) -> None:

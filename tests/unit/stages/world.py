@@ -27,7 +27,6 @@ from connectors.records import (
 from tests.fakes import P0, P1, FakeDeadLetters, kind_of, message, turns, version_of
 from tests.unit.stages.desk import Desk, cancel
 from worker.rules.batching import BatchPolicy
-from worker.rules.epochs import epoch_of
 from worker.rules.intake import InFlightPolicy
 from worker.stages.consume import ConsumePolicy
 
@@ -74,6 +73,11 @@ class Member:
         for task in [*self.tasks, *self.desk.deliver._calls]:
             await cancel(task)
         self.position.clear()
+
+
+def epoch_of(message: Message) -> int | None:
+    """Return the epoch a message was written with."""
+    return next((int(value) for name, value in message.headers if name == "epoch"), None)
 
 
 class World:

@@ -6,7 +6,7 @@ cel.py                   ⇒ what an expression says    several columns
 tree.py     ⇒ in objects                 address.city
 """
 
-from worker.rules.mapping.compile import Mapper, compile_mapping
+from worker.rules.mapping.compile import Mapper, MappingParts, compile_mapping, compile_parts
 from worker.rules.mapping.moments import iterable_date
 from worker.rules.mapping.names import RESERVED_FIELDS
 from worker.rules.mapping.sources import (
@@ -26,9 +26,11 @@ __all__ = [
     "FieldSource",
     "FromColumn",
     "Mapper",
+    "MappingParts",
     "MappingPolicy",
     "MissingColumnError",
     "UnmappableError",
     "compile_mapping",
+    "compile_parts",
     "iterable_date",
 ]

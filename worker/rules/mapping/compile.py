@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.records import Column, ColumnType, MappedRow
@@ -24,6 +25,18 @@ from worker.rules.mapping.values import Convert, converter
 Mapper = Callable[[Mapping[str, Any]], MappedRow]
 # A column of the first level, without a detour: the field, where it stands in the row, its form.
 _Step = tuple[str, str, Convert | None]
+
+
+@dataclass(frozen=True, slots=True)
+class MappingParts:
+    """The functions of a mapping, each by itself: from a row to what it says of the row.
+
+    The filter's is its bare result; a field's is None for NULL. They raise UnmappableError.
+    """
+
+    match: Compute
+    filter: Compute | None
+    fields: Mapping[str, Compute]
 
 
 def compile_mapping(
@@ -61,6 +74,17 @@ def compile_mapping(
     return update
 
 
+def compile_parts(
+    policy: MappingPolicy, columns: Sequence[Column], field_name: Callable[[str], str]
+) -> MappingParts:
+    """Return what `compile_mapping` puts together, to try out one at a time.
+
+    Fields whose column is not there are left out. Raises MissingColumnError as it does.
+    """
+    this = _Compiler(replace(policy, nulls="clear"), columns, field_name)
+    return MappingParts(this.identity(), this.condition(), this.leaves())
+
+
 class _Compiler:
     """What is needed while one mapping is compiled."""
 
@@ -89,11 +113,14 @@ class _Compiler:
 
         return identity
 
-    def filter(self) -> Callable[[Mapping[str, Any]], bool]:
+    def condition(self) -> Compute | None:
         this = self._policy.filter
-        if this is None:
+        return None if this is None else self._evaluator(this)
+
+    def filter(self) -> Callable[[Mapping[str, Any]], bool]:
+        evaluate = self.condition()
+        if evaluate is None:
             return lambda _row: True
-        evaluate = self._evaluator(this)
 
         def wanted(row: Mapping[str, Any]) -> bool:
             match evaluate(row):
@@ -132,6 +159,13 @@ class _Compiler:
             if not _plain_column(name, source) and (compute := self._compute(source)) is not None
         }
         return computed_fields(leaves)
+
+    def leaves(self) -> dict[str, Compute]:
+        return {
+            name: compute
+            for name, source in self._policy.sources.items()
+            if (compute := self._compute(source)) is not None
+        }
 
     def _compute(self, source: FieldSource) -> Compute | None:
         match source:
