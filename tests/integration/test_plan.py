@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from connectors.errors import ConfigurationError
+from connectors.kafka.admin import GroupState
 from tests.closing import closed_after
 from tests.integration.installation import MODEL, SYNC, Installation
 from tests.integration.people import People, sample
@@ -125,17 +129,17 @@ async def test_each_field_says_on_how_many_rows_it_was_tried(people: People) -> 
 async def test_it_moves_nothing_and_asks_only_for_the_fields(
     people: People, project: Project
 ) -> None:
-    """No group is made, no row is sent, the source is not asked; so it can be said twice."""
+    """The group stays where it is, no row is sent, the source is not asked."""
     await people.poll()
+    await people.deliver()
     people.execute(f"DROP TABLE {people.table}")
-    parts = people.parts()
+    parts, calls = people.parts(), len(project.journal())
+    before = await _group(parts)
     first, second = await _plan(parts), await _plan(parts)
 
     assert first.as_json(show_values=True) == second.as_json(show_values=True)
-    assert {"/api/users/getFields"} == {one.path for one in project.journal()}
-    async with closed_after(parts.admin()) as admin:
-        state = await admin.group(parts.names.group(SYNC), parts.names.model(MODEL))
-    assert (0, {}) == (state.members, state.committed)
+    assert ["/api/users/getFields"] * 2 == [one.path for one in project.journal()[calls:]]
+    assert before == await _group(parts)
 
 
 async def test_no_value_is_shown_unless_it_is_asked_for(people: People) -> None:
@@ -183,21 +187,25 @@ async def test_the_newest_rows_are_tried(people: People) -> None:
 
 
 async def test_a_certain_conflict_is_said(people: People, project: Project) -> None:
-    """With the field and its cure; the command ends with 1."""
+    """With the field and its cure; the command says the same and ends with 1."""
     project.pin("source", "long")
     await people.poll()
     found = await _plan(people.parts())
+    ran = await asyncio.to_thread(_run, people, "--json")
 
-    assert not found.ok
     assert "Conflict: field source is long in Iterable and string here" in _printed(
         found, show_values=False
     )
+    assert (1, found.as_json(show_values=False)) == (ran.returncode, json.loads(ran.stdout))
+    assert "" == ran.stderr
 
 
 async def test_an_empty_topic_says_to_poll_first(people: People) -> None:
     """Before the first poll there is nothing to try, with or without a topic."""
     with pytest.raises(ConfigurationError, match="hightide poll --once"):
         await _plan(people.parts())
+    ran = await asyncio.to_thread(_run, people)
+    assert (4, 1) == (ran.returncode, len(ran.stderr.splitlines()))
     await people.parts().prepare_topics()
     with pytest.raises(ConfigurationError, match="hightide poll --once"):
         await _plan(people.parts())
@@ -207,6 +215,17 @@ async def test_a_sync_that_is_not_there(installation: Installation) -> None:
     """The ones that are there are named."""
     with pytest.raises(ConfigError, match=SYNC):
         await plan(installation.parts(), "nope", rows=1, progress=no_progress)
+
+
+def _run(people: People, *arguments: str) -> subprocess.CompletedProcess[str]:
+    file = str(people.installation.folder / "hightide.yaml")
+    command = [sys.executable, "-m", "worker", "plan", SYNC, "--config", file, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+async def _group(parts: Parts) -> GroupState:
+    async with closed_after(parts.admin()) as admin:
+        return await admin.group(parts.names.group(SYNC), parts.names.model(MODEL))
 
 
 def _printed(found: Plan, *, show_values: bool) -> str:

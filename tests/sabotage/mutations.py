@@ -11,6 +11,7 @@ from tests.sabotage.mapping import MAPPING
 from tests.sabotage.objects import OBJECTS
 from tests.sabotage.owning import OWNING
 from tests.sabotage.pacing import PACING
+from tests.sabotage.planning import PLANNING
 from tests.sabotage.publishing import PUBLISHING
 from tests.sabotage.reading import READING
 from tests.sabotage.snapshots import SNAPSHOTS
@@ -22,6 +23,7 @@ MUTATIONS = (
     *PUBLISHING,
     *SNAPSHOTS,
     *MAPPING,
+    *PLANNING,
     *DELIVERING,
     *EXISTENCE,
     *ANSWERS,

@@ -143,18 +143,18 @@ class SendStage:
         self, part: list[Entry], keep_ours: KeepOurs, *, permitted: bool, suspect: bool
     ) -> tuple[list[Entry], Sequence[Outcome] | ConnectorError]:
         """Call until there is an answer; return it with the rows it speaks of."""
-        may_go = permitted
+        may_go, ours = permitted, part
         failures, worked = 0, self._worked
         enough = POISON_ROW if len(part) == 1 else POISON_HALF if suspect else POISON_BATCH
 
         async def once() -> tuple[list[Entry], Sequence[Outcome] | ConnectorError]:
-            nonlocal may_go, failures
+            nonlocal may_go, failures, ours
             if not may_go:
                 await self.permit()
             may_go = False
             # Asked again after each wait: rows of a partition that was taken from us must not be
             # sent any more, their new owner may have sent newer ones already.
-            ours = keep_ours(part)
+            ours = keep_ours(ours)
             try:
                 return ours, await self._attempt(ours) if ours else []
             except RetryableError as error:

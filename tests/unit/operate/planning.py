@@ -11,6 +11,7 @@ from rich.console import Console
 
 from connectors.avro import RowEncoder, row_schema
 from connectors.iterable.client import IterableClient
+from connectors.iterable.events import EventsPolicy, IterableEvents
 from connectors.iterable.lists import IterableLists, ListsPolicy
 from connectors.iterable.users import IterableUsers, UsersPolicy
 from connectors.ports import Destination, LoggedRow
@@ -59,7 +60,9 @@ class KnownSchemas:
         return
 
 
-def logged(key: str, row: Row | None, at: int = 1, *, partition: int = 0, epoch: int = 1) -> LoggedRow:
+def logged(
+    key: str, row: Row | None, at: int = 1, *, partition: int = 0, epoch: int = 1
+) -> LoggedRow:
     """A row version as the topic holds it; without a row a tombstone."""
     value = None if row is None else RowEncoder(SCHEMA, 1, COLUMNS).encode([row])[0]
     row_hash = None if row is None else b"h"
@@ -96,6 +99,11 @@ def mirror() -> IterableLists:
     return IterableLists(client, ListsPolicy("people", "mirror", "userId", "email"), lambda: 0.0)
 
 
+def events() -> IterableEvents:
+    client = IterableClient("http://localhost:1", lambda: "")
+    return IterableEvents(client, EventsPolicy("seen", "people", "userId"))
+
+
 async def said(
     rows: Sequence[LoggedRow],
     destination: Destination | None = None,
@@ -124,6 +132,7 @@ async def said(
             sent={call or "upsert": n for call, n in judged.sent.items()},
             skipped=judged.skipped,
             rejected=judged.rejected,
+            max_reject_share=0.2,
             trials=tuple(trials.found()),
             conflicts=(),
             created=(),

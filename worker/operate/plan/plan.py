@@ -109,6 +109,7 @@ def _plan(
         sent={call or sync.mode: rows for call, rows in judged.sent.items()},
         skipped=judged.skipped,
         rejected=judged.rejected,
+        max_reject_share=sync.max_reject_share,
         trials=tuple(trials.found()),
         conflicts=conflicts,
         created=created,
@@ -139,7 +140,7 @@ def compared(
     return tuple(conflicts), tuple(filled)
 
 
-def _samples(judged: Judged) -> tuple[bytes, ...]:
+def samples(judged: Judged) -> tuple[bytes, ...]:
     """Return some items as a call carries them: one of each call, then any."""
     first = {entry.item.call: entry for entry in judged.entries}
     others = (entry for entry in judged.entries if first[entry.item.call] is not entry)

@@ -37,6 +37,7 @@ class Plan:
     sent: Mapping[str, int]
     skipped: Mapping[str, int]
     rejected: Mapping[str, int]
+    max_reject_share: float
     trials: tuple[Trial, ...]
     conflicts: tuple[TypeConflict, ...]
     created: tuple[str, ...] | None
@@ -47,6 +48,11 @@ class Plan:
     who_exists: str
     fields: tuple[str, ...]
     samples: tuple[bytes, ...]
+
+    @property
+    def stops(self) -> bool:
+        """Whether so many rows are rejected that the sync stops."""
+        return sum(self.rejected.values()) > self.max_reject_share * self.rows
 
     @property
     def ok(self) -> bool:
@@ -74,6 +80,7 @@ class Plan:
             "filtered": self.skipped.get(SkipReason.FILTERED.value, 0),
             "skipped": skipped,
             "rejected": dict(self.rejected),
+            "would_stop": self.stops,
             "fields": [trial.as_json() for trial in self.trials],
             "new_fields": None if self.created is None else list(self.created),
             "conflicts": [str(conflict) for conflict in self.conflicts],
@@ -88,10 +95,8 @@ class Plan:
 
 def print_plan(found: Plan, console: Console, *, show_values: bool) -> None:
     """Print the plan as a person reads it."""
-    console.print(
-        f"{found.sync}: {found.model} → {found.destination} {found.object_name} ({found.mode}). "
-        "Nothing is sent, nothing moves.\n"
-    )
+    where = f"{found.destination} {found.object_name} ({found.mode})"
+    console.print(f"{found.sync}: {found.model} → {where}. Nothing is sent.\n", soft_wrap=True)
     console.print(_outcomes(found))
     if found.trials:
         console.print()
@@ -121,6 +126,7 @@ def _outcomes(found: Plan) -> Table:
 
 def _fields(trials: tuple[Trial, ...]) -> Table:
     table = Table("field", "is", "tried on", "NULL", "failed", "", box=None, pad_edge=False)
+    table.columns[0].overflow = "fold"
     for number in (2, 3, 4):
         table.columns[number].justify = "right"
     for trial in trials:
@@ -132,23 +138,30 @@ def _fields(trials: tuple[Trial, ...]) -> Table:
 def _sentences(found: Plan) -> Iterator[str]:
     for conflict in found.conflicts:
         yield f"Conflict: {conflict}"
-    if not found.ok and not found.conflicts:
-        yield "Every row is rejected: the sync would stop."
+    if found.stops:
+        yield (
+            f"More rows are rejected than max_reject_share permits ({found.max_reject_share:.0%}): "
+            "the sync would stop."
+        )
     if found.created:
         yield f"New in Iterable: {', '.join(found.created)}."
     calls, every, pace = found.calls, found.all_calls, found.pace
     limits = pace.limits
     yield (
-        f"Calls: {calls.calls:,} for {calls.rows:,} rows, {_size(calls.bytes)}: {calls.seconds:g} s"
-        f" at {pace.calls_per_second:g} calls a second of {limits.max_rows:,} rows or "
+        f"{_calls(calls.calls)} for {calls.rows:,} rows, {_size(calls.bytes)}: {calls.seconds:g} s "
+        f"at {pace.calls_per_second:g} calls a second of {limits.max_rows:,} rows or "
         f"{_size(limits.max_bytes)}."
     )
     yield (
-        f"The whole topic, at most {found.records:,} records: {every.calls:,} calls, "
+        f"The whole topic, at most {found.records:,} records: {_calls(every.calls)}, "
         f"{_size(every.bytes)}, {every.seconds:,g} s."
     )
     if found.who_exists:
         yield f"Who exists: {found.who_exists}."
+
+
+def _calls(number: int) -> str:
+    return f"{number:,} call" if number == 1 else f"{number:,} calls"
 
 
 def _size(size: int) -> str:
