@@ -95,7 +95,7 @@ class TurnLimit:
 
     A call may leave up to `lateness` after its turn began. At a share of 0.9 six turns of five
     calls a second span 1.11 s, so six calls would have to be 111 ms apart in lateness to fall into
-    one second: half of that is allowed.
+    one second: a quarter of that is allowed, the rest is for the way there.
     """
 
     def __init__(self, policy: RatePolicy, turns: Turns, now: float) -> None:
@@ -103,7 +103,7 @@ class TurnLimit:
         self._turns = turns
         self._throttle = Throttle(policy, now)
         self._slot_seconds = 1.0 / (policy.calls_per_second * policy.share)
-        self._lateness = max(policy.tolerance_seconds, min(0.1, (1 / policy.share - 1) / 2))
+        self._lateness = max(policy.tolerance_seconds, min(0.1, (1 / policy.share - 1) / 4))
         self._next = 0
         self._debt = 0.0
 

@@ -205,7 +205,7 @@ def test_idle_turns_are_not_saved_up() -> None:
     one = Process(*range(6))
     assert 0.0 == one.limit.ask(0.0, START)
     later = START + 3_600.0
-    assert sum(one.limit.ask(3_600.0, later + 0.05) == 0.0 for _ in range(10)) <= 1
+    assert sum(one.limit.ask(3_600.0, later + 0.02) == 0.0 for _ in range(10)) <= 1
 
 
 def test_a_clock_that_is_set_back_does_not_stop_anything() -> None:
