@@ -77,7 +77,7 @@ async def pass_until(desk: Desk, moment: float) -> None:
         desk.consumer.tick()
         await turns(4)
         if desk.clock.seconds < moment:
-            desk.clock.seconds += 0.05  # also when nobody sleeps
+            desk.clock.seconds += 0.01  # also when nobody sleeps
         for memory in (desk.clock.slept, desk.meter.errors, desk.meter.lags, desk.meter.states):
             del memory[:-1]
 
