@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import AsyncIterator
 
@@ -17,7 +18,7 @@ from connectors.ports import ConsumerEvent
 from connectors.records import Partition
 from tests.closing import closed_after
 from tests.group_members import Members, assigned, events_until, messages, offsets
-from tests.kafka_records import changes, connect
+from tests.kafka_records import change, changes, connect
 from tests.topics import create_topic
 
 pytestmark = pytest.mark.kafka
@@ -112,13 +113,14 @@ async def test_a_new_group_begins_at_what_is_left(members: Members, kafka_bootst
 
 
 async def test_a_reader_that_is_overtaken_stops(members: Members, kafka_bootstrap: str) -> None:
-    """Paused at 500 of more: the rest is deleted before it was read."""
-    [zero] = members.partitions(1)
-    member = members.join(max_poll_records=10, max_partition_fetch_bytes=400)
+    """Paused with 4 MB before it: more than it fetches ahead is deleted before it was read."""
+    [zero], dice = members.partitions(1), random.Random(1)
+    member = members.join(max_poll_records=10)
     await events_until(member, messages(10))
     member.pause(frozenset({zero}))
     async with closed_after(KafkaChangeProducer(connect(kafka_bootstrap))) as producer:
-        await producer.send(members.topic, changes(2_000), epoch=1)
+        large = [change(n, dice.randbytes(2_000)) for n in range(2_000)]
+        await producer.send(members.topic, large, epoch=1)
     delete_records(kafka_bootstrap, zero, 2_040)
     async with closed_after(KafkaChangeProducer(connect(kafka_bootstrap))) as producer:
         await producer.send(members.topic, changes(5), epoch=1)

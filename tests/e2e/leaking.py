@@ -18,6 +18,8 @@ from connectors.kafka import dead_letters as letters
 from connectors.records import Item
 from worker.__main__ import main
 
+WORD = b"zanzibarcanary"
+
 
 def before_deliver(leak: Callable[[Item], None]) -> None:
     """Let something happen with the first row of the first call."""
@@ -28,7 +30,7 @@ def before_deliver(leak: Callable[[Item], None]) -> None:
     async def deliver(self: IterableUsers, items: Sequence[Item]) -> Any:
         if not done:
             done.append(True)
-            leak(next(item for item in items if b"zanzibarcanary" in item.body))
+            leak(next(item for item in items if WORD in item.body))
         return await original(self, items)
 
     IterableUsers.deliver = deliver  # type: ignore[method-assign]  # that is what a leak does
@@ -47,7 +49,8 @@ def reason() -> None:
 
 def metric_label() -> None:
     def leak(item: Item) -> None:
-        raise RetryableError("refused", kind=item.identity)
+        value = item.body[item.body.index(WORD) :][:24]
+        raise RetryableError("refused", kind=value.decode())
 
     before_deliver(leak)
 

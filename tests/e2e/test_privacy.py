@@ -33,7 +33,10 @@ FAULTS = (
 )
 COMMANDS = (
     ("check", "--json"),
+    ("plan", SYNC, "--json"),
     ("mqr", "--json"),
+    ("plan", SYNC, "--json"),
+    ("plan", SYNC),
     ("replay", SYNC, "--from", "earliest", "--dry-run", "--json"),
 )
 

@@ -111,6 +111,9 @@ async def crew(
         def destination(self, sync_name: str) -> Destination:
             return Way(far_ends[sync_name])
 
+        def field_types(self, sync_name: str) -> None:
+            assert sync_name in far_ends, "a far end takes any type"
+
     monkeypatch.setattr("worker.app.run.Parts", PartsHere)
     async with closed_after(Crew(folder, *broker, prefix.rstrip("-"), far_ends)) as made:
         await made.parts.prepare_topics()

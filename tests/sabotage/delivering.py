@@ -112,16 +112,6 @@ DELIVERING = (
         ),
     ),
     Mutation(
-        name="rate_share",
-        promise="Several processes together send no faster than one would.",
-        file="worker/rules/rate_limit.py",
-        old="self._owned = max(share, 0.01)",
-        new="self._owned = 1.0",
-        tests=(
-            "tests/unit/rules/test_rate_limit.py::test_processes_that_share_the_rate_stay_within_it_together",
-        ),
-    ),
-    Mutation(
         name="owned_share",
         promise="A process sends at the turns of its partitions only.",
         file=_CONSUME,

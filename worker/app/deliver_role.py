@@ -92,9 +92,12 @@ class Delivering:
         limits = destination.limits
         role.delivers[name] = DeliverStage(
             name,
-            DeliverPolicy(BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger)),
+            DeliverPolicy(
+                BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger),
+                probe_seconds=parts.settings.probe_seconds,
+            ),
             AcceptStage(name, interpret, bury, persist, clock=clock, meter=meter),
-            SendStage(name, destination, limit, pace, persist, clock=clock, dice=dice, meter=meter),
+            SendStage(name, destination, pace, persist, clock=clock, dice=dice, meter=meter),
             bury,
             clock=clock,
             meter=meter,

@@ -37,8 +37,10 @@ class WhoExists:
             return None
         sync, directory = self._parts.config.syncs[name], self._parts.directory(name)
         limits = directory.limits
+        syncs = self._parts.config.syncs.values()
+        share = min(s.rate_share for s in syncs if s.destination == sync.destination)
         look_ups = self._paces.setdefault(
-            sync.destination, pace.beside(RatePolicy(limits.look_ups_per_second, sync.rate_share))
+            sync.destination, pace.beside(RatePolicy(limits.look_ups_per_second, share))
         )
         per_second = limits.exports_per_minute / 60
         exports = RatePolicy(per_second, EXPORT_SHARE, pause_seconds=EXPORT_PAUSE_SECONDS)

@@ -1,7 +1,8 @@
 """The command `hightide`: each command a few lines, the work is done in `operate` and `app`.
 
 Exit codes: 0 done, 1 a mistake of ours, 2 the command or configuration is wrong, 3 something is not
-reachable, 4 something refused us and a person must act, 5 another poller took over.
+reachable, 4 something refused us or was found wrong and a person must act, 5 another poller took
+over.
 """
 
 from __future__ import annotations

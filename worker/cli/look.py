@@ -63,7 +63,7 @@ def plan(
 ) -> None:
     """Try a sync on the newest rows of its topic: what would be sent, what not, and why.
 
-    Nothing is sent and nothing moves; Snowflake is asked nothing, so it costs no MQR. Exit code 1:
+    Nothing is sent and nothing moves; Snowflake is asked nothing, so it costs no MQR. Exit code 4:
     a field is certain to be refused, or every row is rejected.
     Example: `hightide plan iterable-production --rows 5000`
     """
@@ -77,7 +77,7 @@ def plan(
         console = Console(markup=False, emoji=False, highlight=False)
         print_plan(found, console, show_values=show_values)
     if not found.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(4)
 
 
 @app.command()

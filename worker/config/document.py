@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from worker.config.yaml_text import NotReadableError, nodes_and_values
+
 Place = tuple[str | int, ...]
 
 
@@ -33,8 +35,13 @@ class Document:
 
     def error(self, place: Sequence[str | int], sentence: str) -> ConfigError:
         """Return the error about a key."""
-        name = ".".join(str(part) for part in place) or "the file"
+        name = ".".join(_on_one_line(part) for part in place) or "the file"
         return ConfigError(f"{self.path} line {self.line_of(place)}: {name}: {sentence}")
+
+
+def _on_one_line(part: str | int) -> str:
+    text = str(part)
+    return text if text.isprintable() else repr(text)
 
 
 def read_document(path: Path) -> Document:
@@ -49,13 +56,9 @@ def read_document(path: Path) -> Document:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text") from None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path} line {line}: not YAML: {error.problem}") from None
-    except yaml.YAMLError:
-        raise ConfigError(f"{path} is not YAML") from None
+        root, content = nodes_and_values(text)
+    except NotReadableError as error:
+        raise ConfigError(f"{path} line {error.line}: {error}") from None
     lines: dict[Place, int] = {(): 1}
     if root is not None:
         _note(path, root, (), lines)
@@ -69,7 +72,7 @@ def _note(path: Path, node: yaml.Node, place: Place, lines: dict[Place, int]) ->
             line = key.start_mark.line + 1
             if here in lines:
                 raise ConfigError(
-                    f"{path} line {line}: {'.'.join(map(str, here))} is there twice "
+                    f"{path} line {line}: {'.'.join(map(_on_one_line, here))} is there twice "
                     f"(first on line {lines[here]}): keep one"
                 )
             lines[here] = line

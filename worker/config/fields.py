@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, PlainSerializer, PlainValidator
 
+from worker.config.constants import fails_always
 from worker.rules.mapping import Constant, Expression, FieldSource, FromColumn
 from worker.rules.mapping.names import wrong_names
 from worker.rules.mapping.sources import Pin
@@ -18,7 +19,7 @@ def field_source(said: object) -> FieldSource:
     """Return where a field's value comes from; ValueError says how to write it."""
     if isinstance(said, FromColumn | Constant | Expression):
         return said
-    if isinstance(said, str) and said:
+    if isinstance(said, str) and said.strip():
         return FromColumn(said)
     if not isinstance(said, Mapping):
         raise ValueError(_FORMS)  # noqa: TRY004  # pydantic wants ValueError
@@ -47,14 +48,17 @@ def _expression(said: object, *, condition: bool) -> Expression:
     if not isinstance(said, str) or not said.strip():
         raise ValueError("an expression is text: put it in quotes")
     try:
-        return Expression(said, columns_of(said, condition=condition))
+        made = Expression(said, columns_of(said, condition=condition))
     except ExpressionError as error:
         raise ValueError(f"the expression {error}") from None
+    if (sentence := fails_always(made)) is not None:
+        raise ValueError(f"the expression {sentence}")
+    return made
 
 
 def _column(said: Mapping[str, Any]) -> FromColumn:
     column, pin = said["column"], said.get("type")
-    if not isinstance(column, str) or not column:
+    if not isinstance(column, str) or not column.strip():
         raise ValueError("column: write its name")
     if pin is not None and pin not in get_args(Pin):
         raise ValueError(f"type: write one of {', '.join(get_args(Pin))}")
@@ -84,6 +88,9 @@ def written(source: FieldSource) -> object:
 
 
 def _names(fields: dict[str, FieldSource]) -> dict[str, FieldSource]:
+    for name in fields:
+        if not name.isprintable() or not all(part.strip() for part in name.split(".")):
+            raise ValueError(f"{name!r} is blank in part, or holds what can't be seen: rename it")
     if (sentence := wrong_names(fields)) is not None:
         raise ValueError(sentence)
     return fields

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from worker.config.document import ConfigError, Document, read_document
 from worker.config.objects import OBJECTS, ListsSync, SyncConfig, UsersSync, reserved_field
+from worker.config.sentences import sentence
 from worker.config.syncs import Config, DestinationConfig
 
 REGION_URLS = {"us": "https://api.iterable.com", "eu": "https://api.eu.iterable.com"}
@@ -38,21 +39,14 @@ def base_url(destination: DestinationConfig) -> str:
 
 
 def _first(document: Document, error: ValidationError) -> ConfigError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     # pydantic puts "[key]" behind the place when the key itself is at fault.
     place = [part for part in first["loc"] if part != "[key]"]
     if place[:1] == ["syncs"] and place[2:3] and place[2] in OBJECTS:
         del place[2]  # which object it is of, not a key of the file
-    match first["type"]:
-        case "union_tag_not_found" | "union_tag_invalid":
-            place, sentence = [*place, "object"], f"say one of {', '.join(OBJECTS)}"
-        case "missing":
-            sentence = "is missing: add it"
-        case "extra_forbidden":
-            sentence = "is not a setting here: remove it, or see docs/settings.md"
-        case _:
-            sentence = first["msg"].removeprefix("Value error, ")
-    return document.error(place, sentence)
+    if first["type"] in {"union_tag_not_found", "union_tag_invalid"}:
+        return document.error([*place, "object"], f"say one of {', '.join(OBJECTS)}")
+    return document.error(place, sentence(first))
 
 
 def _check_references(document: Document, config: Config) -> None:
@@ -127,6 +121,11 @@ def _check_list(
             (*place, "create_profiles"),
             "in an e-mail-based project Iterable makes a profile of each address that is put on a "
             "list: match by userId, or leave create_profiles out",
+        )
+    if sync.mode == "remove" and (ignored := sync.model_fields_set & {"fields", "create_profiles"}):
+        raise document.error(
+            (*place, min(ignored)),
+            "who is taken off a list gets no fields and no profile: leave it out, or use add",
         )
     if sync.mode != "mirror":
         return

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from worker.config.types import Options, Seconds, Share, SourceType, Strict, only_utc
+from worker.config.types import Options, Said, Seconds, Share, SourceType, Strict, only_utc
 
 
 class SourceConfig(Strict):
@@ -37,13 +37,10 @@ class ModelConfig(Strict):
     """One SELECT with a primary key and a change column."""
 
     source: str = Field(description="name of the source it is read from")
-    sql: str = Field(min_length=1, description="the SELECT; exactly one statement")
-    primary_key: str = Field(
-        min_length=1, description="column that identifies a row, as the query names it"
-    )
-    watermark: str | None = Field(
+    sql: Said = Field(description="the SELECT; exactly one statement")
+    primary_key: Said = Field(description="column that identifies a row, as the query names it")
+    watermark: Said | None = Field(
         default=None,
-        min_length=1,
         description="column that grows when a row changes: a timestamp, a date or a whole number; "
         "without one the model is read whole each time and compared (a snapshot)",
     )
@@ -60,15 +57,15 @@ class ModelConfig(Strict):
         description="what a whole-number watermark counts since 1970; without it the number is a "
         "counter that says nothing of time",
     )
-    partition_by: str | None = Field(
+    partition_by: Said | None = Field(
         default=None,
         description="column whose rows must stay in order across keys, e.g. the user id when the "
         "key is made of the e-mail address; default: the primary key",
     )
-    ignore_changes_in: list[str] = Field(
+    ignore_changes_in: list[Said] = Field(
         default=[], description="columns whose change alone is no change of the row"
     )
-    change_tokens: list[str] = Field(
+    change_tokens: list[Said] = Field(
         default=[],
         description="tables or views to ask for a change before the model is queried at all",
     )

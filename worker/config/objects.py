@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from worker.config.fields import Condition, Fields
-from worker.config.types import CronExpression, Interval, Seconds, Strict, Zone
+from worker.config.types import CronExpression, Interval, Said, Seconds, Strict, Zone, within
 from worker.rules.mapping import FromColumn, MappingPolicy
 from worker.rules.mapping.names import is_reserved
 from worker.rules.schedule import DAILY, Continuous, Cron, Every, Schedule
@@ -32,7 +32,7 @@ class _Sync(Strict):
     continuous: Interval = Field(
         default=None, description="how long after the end of a poll the next one starts"
     )
-    match: dict[Literal["email", "userId"], str] = Field(
+    match: dict[Literal["email", "userId"], Said] = Field(
         min_length=1, max_length=1, description="profile identifier: the column that holds it"
     )
     fields: Fields = Field(default={}, description="field: column, see docs/mapping.md")
@@ -46,7 +46,7 @@ class _Sync(Strict):
     rate_share: float = Field(
         default=0.9, gt=0, le=1, description="share of Iterable's published limit that is used"
     )
-    linger: Seconds = Field(
+    linger: Annotated[Seconds, AfterValidator(within(0, 60))] = Field(
         default=0.5, description="how long a row waits for others to fill its call (0.5s)"
     )
     max_reject_share: float = Field(
@@ -129,9 +129,9 @@ class EventsSync(_Sync):
     mode: Literal["insert"] = Field(
         default="insert", description="an event with a known id takes the place of the older one"
     )
-    event_name: str = Field(min_length=1, description="name of the events")
-    created_at: str = Field(description="column that says when the event happened")
-    event_id: str | None = Field(
+    event_name: Said = Field(description="name of the events")
+    created_at: Said = Field(description="column that says when the event happened")
+    event_id: Said | None = Field(
         default=None, description="column of the event's id; made of the primary key when not said"
     )
     fields: Fields = Field(
@@ -152,7 +152,7 @@ class ListsSync(_Sync):
     mode: Literal["add", "remove", "mirror"] = Field(
         description="add rows to the list, remove them from it, or keep it equal to the model"
     )
-    list: str = Field(min_length=1, description="name of the list; created when it is absent")
+    list: Said = Field(description="name of the list; created when it is absent")
     create_profiles: bool = Field(
         default=True, description="no: only profiles that exist are put on the list"
     )

@@ -47,6 +47,8 @@ class SecretRef(BaseModel):
     def _one_of_two(self) -> SecretRef:
         if (self.file is None) == (self.env is None):
             raise ValueError("say either `file:` or `env:`")
+        if self.file == Path() or (self.env is not None and not self.env.strip()):
+            raise ValueError("write the file's or the variable's name")
         return self
 
     def read(self) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.config.document import ConfigError
+from worker.config.sentences import sentence
 
 
 class Settings(BaseSettings):
@@ -39,4 +40,4 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "HIGHTIDE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigError(f"environment variable {name}: {first['msg']}") from None
+        raise ConfigError(f"environment variable {name}: {sentence(first)}") from None

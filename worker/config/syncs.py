@@ -7,11 +7,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from worker.config.models import ModelConfig, SourceConfig
 from worker.config.objects import SyncConfig
-from worker.config.types import Name, Options, Seconds, Secret, Strict, Zone, split_list
+from worker.config.types import (
+    Address,
+    Name,
+    Options,
+    Seconds,
+    Secret,
+    Server,
+    Strict,
+    Zone,
+    split_list,
+    within,
+)
 from worker.rules.schedule import DAILY, Schedule
 
 
@@ -20,7 +31,7 @@ class DestinationConfig(Strict):
 
     type: Literal["iterable"] = Field(description="the kind of destination")
     region: Literal["us", "eu"] | None = Field(default=None, description="Iterable data center")
-    base_url: str | None = Field(
+    base_url: Address | None = Field(
         default=None, description="instead of region: https, or http on loopback only"
     )
     api_key: Secret = Field(description="server-side key, `{file: PATH}` or `{env: NAME}`")
@@ -32,7 +43,7 @@ class DestinationConfig(Strict):
 class RegistryConfig(Strict):
     """A Confluent-compatible schema registry."""
 
-    url: str = Field(description="e.g. https://registry:8081")
+    url: Address = Field(description="e.g. https://registry:8081")
     username: str | None = Field(default=None, description="for basic authentication")
     password: Secret | None = Field(default=None, description="for basic authentication")
 
@@ -40,7 +51,7 @@ class RegistryConfig(Strict):
 class KafkaConfig(Strict):
     """The cluster that holds the topics."""
 
-    bootstrap_servers: Annotated[list[str], BeforeValidator(split_list)] = Field(
+    bootstrap_servers: Annotated[list[Server], BeforeValidator(split_list)] = Field(
         min_length=1, description="host:port, one or more"
     )
     security: Options = Field(
@@ -59,8 +70,10 @@ class KafkaConfig(Strict):
     assignor: Literal["cooperative", "range"] = Field(
         default="cooperative", description="how partitions are shared among deliver processes"
     )
-    session_timeout: Seconds = Field(
-        default=10.0, description="after this long a silent deliver process is replaced (10s)"
+    # Kafka's own bounds are the brokers' settings; below a second no heartbeat fits in.
+    session_timeout: Annotated[Seconds, AfterValidator(within(1, 1_800))] = Field(
+        default=10.0,
+        description="after this long a silent deliver process is replaced (10s)",
     )
     schema_registry: RegistryConfig | None = Field(
         default=None, description="without one, schema ids come from the topic hightide.schemas"

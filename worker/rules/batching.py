@@ -119,14 +119,9 @@ class Batcher:
         return batch
 
     def finish(self, batch: Iterable[Entry]) -> None:
-        """Note that a batch has its outcomes; versions parked behind it take their place.
-
-        Postponed rows stay in flight.
-        """
+        """Note that rows have their outcomes; versions parked behind them take their place."""
         for entry in batch:
             key = entry.item.key
-            if key in self._later:
-                continue
             self._in_flight.discard(key)
             parked = self._parked.pop(key, None)
             if parked is not None:
@@ -184,5 +179,6 @@ def _is_newer(entry: Entry, before: Entry) -> bool:
     # In one partition the log's order is the truth. Two rows of one profile can stand in two
     # partitions (an e-mail changed and the model has no `partition_by`): then the change time is.
     if entry.partition == before.partition:
-        return entry.message.offset > before.message.offset
+        # Read again after its partition came back, a row is the same row: the new reading counts.
+        return entry.message.offset >= before.message.offset
     return entry.changed_at_ns >= before.changed_at_ns

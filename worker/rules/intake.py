@@ -26,7 +26,7 @@ class InFlightPolicy:
 
     rows_per_partition: int = 6_000
     slack_rows: int = 500
-    rows: int = 12_000
+    rows: int = 10_000
 
     @property
     def window(self) -> int:
@@ -102,10 +102,8 @@ def full_partitions(owned: Mapping[Partition, Intake], policy: InFlightPolicy) -
     """Return the partitions of which nothing more should be read now."""
     if sum(intake.tracker.unsaved for intake in owned.values()) < policy.rows:
         return {p for p, intake in owned.items() if intake.is_full(policy.rows_per_partition)}
-    # One of those that are held is read on, or nothing would ever be released.
-    held = sorted((p for p, i in owned.items() if i.hold and not i.surplus), key=_number)
+    if any(i.tracker.unsaved for i in owned.values() if i.hold is None):
+        return set(owned)
+    # All that was read is held: one of them is read on, or nothing would ever be released.
+    held = sorted(p for p, i in owned.items() if i.hold and not i.surplus)
     return set(owned) - set(held[:1])
-
-
-def _number(partition: Partition) -> int:
-    return partition.number

@@ -22,6 +22,10 @@ class Reject(NamedTuple):
     attempts: int
 
 
+FEWEST_DRAWN = 8
+DEVIATIONS = 3.5
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetterLimit:
     """The share of rejects above which a sync stops, judged over the newest rows."""
@@ -29,15 +33,6 @@ class DeadLetterLimit:
     max_share: float = 0.2
     over_rows: int = 2_000
     from_rows: int = 200
-
-    def is_hopeless(self, rows: int, accepted: int, refused: int) -> bool:
-        """Say whether some of a batch's rows, drawn by lot, leave no doubt about the others.
-
-        If a fifth were bad, nine bad ones in a row would come one time in two million: `0.2 ** 9`.
-        """
-        if accepted or rows < self.from_rows or self.max_share >= 1.0:
-            return False
-        return refused >= (math.ceil(-6 / math.log10(self.max_share)) if self.max_share else 1)
 
 
 @dataclass(slots=True)
@@ -65,6 +60,20 @@ class RejectShare:
             self._rows -= old_rows
             self._rejected -= old_rejected
         return True
+
+    def is_hopeless(self, rows: int, accepted: int, refused: int) -> bool:
+        """Say whether rows of a batch, drawn by lot, leave no doubt that it will not pass.
+
+        Of 1,000 rows beside 1,000 good ones 400 may be bad. Were it 40 of 100, then 12 of 12 bad
+        ones, or 62 of 100, would come one time in thousands.
+        """
+        drawn, all_rows = accepted + refused, self._rows + rows
+        if all_rows < self.limit.from_rows or drawn < FEWEST_DRAWN:
+            return False
+        share = (self.limit.max_share * all_rows - self._rejected) / rows
+        share = min(1.0, max(0.0, share))
+        spread = math.sqrt(drawn * share * (1.0 - share))
+        return refused > drawn * share + DEVIATIONS * spread + 1
 
 
 def outcome_label(verdict: Verdict) -> tuple[str, str]:

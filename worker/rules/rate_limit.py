@@ -24,6 +24,9 @@ class RatePolicy:
     recovery_seconds: float = 10.0
 
 
+CLOCK_STEP_SECONDS = 1.0
+
+
 class Throttle:
     """What 429s made of a pace: a pause, then a factor that climbs back to 1."""
 
@@ -36,9 +39,10 @@ class Throttle:
     def throttled(self, now: float, retry_after_seconds: float | None) -> None:
         """Note a 429: nothing goes out for a while, and then half as fast."""
         pause = self._policy.pause_seconds if retry_after_seconds is None else retry_after_seconds
+        if now >= self.paused_until:  # else it is of a call that was out already: the same event
+            self._factor = max(self._policy.smallest_factor, self._factor / 2)
         self.paused_until = max(self.paused_until, now + pause)
-        self._factor = max(self._policy.smallest_factor, self._factor / 2)
-        self._since = now + pause
+        self._since = self.paused_until
 
     def factor(self, now: float) -> float:
         """Return how much of the pace is left: from any factor to 1 in `recovery_seconds`."""
@@ -61,7 +65,6 @@ class RateLimit:
         self._policy = policy
         self._throttle = Throttle(policy, now)
         self._due = now
-        self._owned = 1.0
         self._factor = 1.0
 
     def ask(self, now: float) -> float:
@@ -79,15 +82,10 @@ class RateLimit:
         self._throttle.throttled(now, retry_after_seconds)
         self._factor = self._throttle.factor(now)
 
-    def owns(self, share: float) -> None:
-        """Take only this share of the rate: other processes have the rest."""
-        # Without a partition there is nothing to send; the floor only keeps the pace finite.
-        self._owned = max(share, 0.01)
-
     @property
     def rate(self) -> float:
         """Calls a second we allow ourselves right now."""
-        return self._policy.calls_per_second * self._policy.share * self._owned * self._factor
+        return self._policy.calls_per_second * self._policy.share * self._factor
 
 
 class TurnLimit:
@@ -105,6 +103,7 @@ class TurnLimit:
         self._slot_seconds = 1.0 / (policy.calls_per_second * policy.share)
         self._lateness = max(policy.tolerance_seconds, min(0.1, (1 / policy.share - 1) / 4))
         self._next = 0
+        self._ahead = 0.0  # of the wall clock before the other
         self._debt = 0.0
 
     def ask(self, now: float, wall: float) -> float:
@@ -113,7 +112,8 @@ class TurnLimit:
             return self._throttle.paused_until - now
         earliest = math.ceil((wall - self._lateness) / self._slot_seconds)
         length = self._turns.round_length(wall)
-        if self._next > earliest + 11 * max(length, 1):
+        ahead, self._ahead = self._ahead, wall - now
+        if self._ahead < ahead - CLOCK_STEP_SECONDS:
             self._next = earliest  # the clock was set back
         slot = self._ours_from(max(self._next, earliest), length)
         if slot is None:

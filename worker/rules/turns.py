@@ -10,7 +10,7 @@ same pattern, so their calls are one sequence with even gaps, and its sum is the
 
 The pattern follows the lag. The owner of the first partition counts everybody's lag and leaves the
 weights of the next period as a note beside the offset it commits; everybody reads it there before
-the period begins. No note for a period: even turns.
+the period begins. Weights hold until others do; before the first note turns are even.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class Turns:
     _owned: dict[str, frozenset[int]] = field(default_factory=dict)
     _lag: dict[str, Mapping[int, int]] = field(default_factory=dict)
     _weights: dict[int, dict[Lane, int]] = field(default_factory=dict)
+    _announced: dict[int, dict[Lane, int]] = field(default_factory=dict)
     _patterns: dict[int, tuple[Lane, ...]] = field(default_factory=dict)
 
     def has(self, sync: str, partitions: int) -> None:
@@ -113,32 +114,33 @@ class Turns:
     def note(self, wall: float) -> str:
         """Return the note that the owner of the writer's first partition leaves now, else "".
 
-        A period's weights are settled once: what was announced holds.
+        A period's weights are settled once: what was announced holds. They are ours, too, only when
+        they are read back: nobody else knows what could not be committed.
         """
         if 0 not in self._owned.get(self.writer, frozenset()):
             return ""
         now = self._period(wall)
-        if now + 1 not in self._weights:
-            self._weights[now + 1] = weigh(self._lanes_behind())
-            self._patterns.pop(now + 1, None)
-        told = {
-            str(period): _by_sync(self._weights[period])
-            for period in (now, now + 1)
-            if period in self._weights
-        }
+        known = self._announced | self._weights
+        if now + 1 not in known:
+            known[now + 1] = self._announced[now + 1] = weigh(self._lanes_behind())
+        told = {str(p): _by_sync(weights) for p, weights in known.items() if p in (now, now + 1)}
         text = orjson.dumps(told).decode()
         return text if len(text) <= LONGEST_NOTE_BYTES else ""
 
     def read(self, note: str, wall: float) -> None:
         """Take in what a note says of this period and the next; nonsense says nothing."""
         now = self._period(wall)
-        for period, weights in _weights_of(note).items():
-            if period in (now, now + 1):
-                self._weights[period] = weights
-                self._patterns.pop(period, None)
-        for table in (self._weights, self._patterns):
-            for period in [p for p in table if p < now]:
+        told = {p: weights for p, weights in _weights_of(note).items() if p <= now + 1}
+        if any(self._weights.get(p) != weights for p, weights in told.items()):
+            self._weights |= told
+            self._patterns.clear()
+        # The newest that began holds until another does, also without its writer.
+        held = max((p for p in self._weights if p <= now), default=now)
+        for table in (self._weights, self._announced):
+            for period in [p for p in table if p < held]:
                 del table[period]
+        for period in [p for p in self._patterns if p < now]:
+            del self._patterns[period]
 
     # --- below ---------------------------------------------------------------------------------
 
@@ -155,7 +157,11 @@ class Turns:
     def _pattern(self, period: int) -> tuple[Lane, ...]:
         found = self._patterns.get(period)
         if found is None:
-            weights = self._weights.get(period) or dict.fromkeys(self._lanes_behind(), 1)
+            lanes = self._lanes_behind()
+            told = self._weights.get(max((p for p in self._weights if p <= period), default=period))
+            # Partitions that were added have a turn before anybody told their weight.
+            fits = told is not None and told.keys() == lanes.keys()
+            weights = told if told is not None and fits else dict.fromkeys(lanes, 1)
             found = self._patterns[period] = pattern(weights)
         return found
 

@@ -112,7 +112,7 @@ class AcceptStage:
                     left -= 1
                 else:
                     settled.append((message, item))
-            await self._settle(settled, len(messages), tracker)
+            await self._settle(settled, len(messages), tracker, send)
         except StoppingError:
             return
         except asyncio.CancelledError:
@@ -124,21 +124,40 @@ class AcceptStage:
     def _entry(self, item: Item, message: Message, tracker: OffsetTracker) -> Entry:
         changed_at = self._interpret.changed_at_ns(message)
         covers = [(tracker, message.offset)]
-        # Thousands wait: half a kilobyte of headers each, and nobody asks for them any more.
-        return Entry(
-            item, message._replace(headers=()), covers, changed_at, self._clock.monotonic()
-        )
+        return Entry(item, message, covers, changed_at, self._clock.monotonic())
 
     async def _settle(
         self,
         settled: Sequence[tuple[Message, Skipped | Rejected]],
         rows: int,
         tracker: OffsetTracker,
+        send: Callable[[Entry], None],
     ) -> None:
         rejects = [Reject(m, v, 0) for m, v in settled if isinstance(v, Rejected)]
         while not self._share.passes(rows, len(rejects)):
             await self._bury.stop_sync()
+            # A registry may know their schema by now.
+            settled = await self._again(settled, tracker, send)
+            rejects = [Reject(m, v, 0) for m, v in settled if isinstance(v, Rejected)]
         await self._bury.bury(rejects)
         for message, verdict in settled:
             tracker.ack(message.offset)
             self._meter.outcome(self._sync, verdict, 1)
+
+    async def _again(
+        self,
+        settled: Sequence[tuple[Message, Skipped | Rejected]],
+        tracker: OffsetTracker,
+        send: Callable[[Entry], None],
+    ) -> list[tuple[Message, Skipped | Rejected]]:
+        """Interpret rejected messages once more; send those that can be sent now."""
+        rejected = [m for m, v in settled if isinstance(v, Rejected)]
+        await self._persist.until_done(lambda: self._interpret.learn(rejected))
+        found: list[tuple[Message, Skipped | Rejected]] = []
+        for message, verdict in settled:
+            item = self._interpret.item(message) if isinstance(verdict, Rejected) else verdict
+            if isinstance(item, Item):
+                send(self._entry(item, message, tracker))
+            else:
+                found.append((message, item))
+        return found

@@ -25,7 +25,7 @@ class Patience(Protocol):
 class Pace(Protocol):
     """When look-ups may leave: the rate is shared with other processes."""
 
-    async def permit(self) -> None: ...
+    async def permit(self, sync: str) -> None: ...
     def throttled(self, retry_after_seconds: float | None) -> None: ...
 
 
@@ -62,7 +62,7 @@ class AskStage:
         """Return when the look-up that was answered began, and whether there is such a profile."""
 
         async def once() -> tuple[float, bool]:
-            await self._look_ups.permit()
+            await self._look_ups.permit(self._sync)
             began = self._clock.now()
             with self._counted(self._meter.look_up, self._look_ups.throttled):
                 return began, await self._directory.exists(identity)

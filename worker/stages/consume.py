@@ -100,6 +100,7 @@ class ConsumeStage:
         self._next_commit = self._next_lag = 0.0
         self._stopped = False
         self._behind = -1  # not looked at yet
+        self._paused: frozenset[Partition] = frozenset()
         meter.in_flight(sync, lambda: self.in_flight)
 
     @property
@@ -137,9 +138,7 @@ class ConsumeStage:
             await self._drain(consumer)
         except (RetryableError, ConfigurationError) as error:
             self._meter.consume_error(self._sync, error.kind)
-            ours = frozenset(self._owned)
-            await self._deliver.let_go(ours, 0.0)
-            self._drop(ours)
+            await self._let_go(frozenset(self._owned), 0.0)
             return error
         finally:
             await consumer.close()
@@ -152,6 +151,7 @@ class ConsumeStage:
             await self._accept(partition, ())
         busy = frozenset(self._accepting)
         full = busy | full_partitions(self._owned, self._policy.in_flight)
+        self._paused = full
         consumer.pause(full)
         now = self._clock.monotonic()
         # Before a commit: of a partition that is new to us it would wipe out the note beside it.
@@ -184,7 +184,7 @@ class ConsumeStage:
         for partition, intake in self._owned.items():
             tracker = intake.tracker
             waits = intake.hold is not None or not tracker.in_flight
-            due = bool(lag.get(partition)) and waits and partition not in self._accepting
+            due = bool(lag.get(partition)) and waits and partition not in self._paused
             if self._stall.is_stalled(partition, tracker.position, should_move=due, now=now):
                 raise RetryableError("a partition is not read on", kind="stalled")
 
@@ -197,13 +197,14 @@ class ConsumeStage:
                 if self._stopped:  # the client works again
                     self._stopped = False
                     self._meter.sync_state(self._sync, "running", "")
+                await self._stop_taking_in(frozenset(starts))
                 for partition, start in starts.items():
                     self._assign(partition, start, ends[partition])
             case Revoked(partitions, lost):
                 await self._revoke(consumer, partitions, lost=lost)
             case _ as never:
                 assert_never(never)
-        self._pace.owns(self._sync, frozenset(p.number for p in self._owned))
+        self._tell_turns()
         self._meter.assigned_partitions(self._sync, len(self._owned))
 
     def _assign(self, partition: Partition, start: int, end: int) -> None:
@@ -250,18 +251,33 @@ class ConsumeStage:
         self, consumer: Consumer, partitions: frozenset[Partition], *, lost: bool
     ) -> None:
         ours = {p: intake.tracker for p, intake in self._owned.items() if p in partitions}
-        await self._deliver.let_go(partitions, 0.0 if lost else self._policy.release_seconds)
-        self._drop(partitions)
+        await self._let_go(partitions, 0.0 if lost else self._policy.release_seconds)
         if not lost:
             consumer.release({p: t.committable for p, t in ours.items()})
+
+    async def _let_go(self, partitions: frozenset[Partition], within_seconds: float) -> None:
+        """Give partitions up: take in and send nothing more; calls that are out may come back."""
+        await self._stop_taking_in(partitions)
+        await self._deliver.let_go(partitions, within_seconds)
+        self._drop(partitions)
+
+    def _tell_turns(self) -> None:
+        self._pace.owns(self._sync, frozenset(p.number for p in self._owned))
+
+    async def _stop_taking_in(self, partitions: frozenset[Partition]) -> None:
+        # Whoever still takes rows in would put them into a line that was emptied.
+        taking = [t for p in partitions if (t := self._accepting.pop(p, None)) is not None]
+        for task in taking:
+            task.cancel()
+        if taking:
+            await asyncio.wait(taking)
 
     def _drop(self, partitions: frozenset[Partition]) -> None:
         for partition in partitions:
             self._stall.forget(partition)
             if (intake := self._owned.pop(partition, None)) is not None:
                 self._leaving.append(intake.tracker)
-            if (task := self._accepting.pop(partition, None)) is not None:
-                task.cancel()
+        self._tell_turns()
 
     def _grown(self) -> dict[Partition, int]:
         """Return what may be committed and is not yet."""
@@ -289,6 +305,7 @@ class ConsumeStage:
         """Let calls that are out come back, save what they reached; take nothing new."""
         ours = frozenset(self._owned)
         consumer.pause(ours)
+        await self._stop_taking_in(ours)
         await self._deliver.let_go(ours, self._policy.drain_seconds)
         await self._commit(consumer, self._grown())
         self._drop(ours)

@@ -70,6 +70,7 @@ class Sender(Protocol):
         self,
         batch: list[Entry],
         keep_ours: Callable[[list[Entry]], list[Entry]],
+        is_hopeless: Callable[[int, int, int], bool],
         *,
         permitted: bool,
     ) -> Sequence[Settlement]: ...
@@ -79,6 +80,7 @@ class Share(Protocol):
     """An account of rejects."""
 
     def passes(self, rows: int, rejected: int) -> bool: ...
+    def is_hopeless(self, rows: int, accepted: int, refused: int) -> bool: ...
 
 
 class Bury(Protocol):
@@ -105,6 +107,7 @@ class DeliverPolicy:
     max_calls: int = 6
     postpone_seconds: float = 60.0
     max_postponed: int = 3
+    probe_seconds: float = 30.0
 
 
 class _Judged(NamedTuple):
@@ -141,6 +144,7 @@ class DeliverStage:
         self._trackers: dict[Partition, OffsetTracker] = {}
         self._calls: dict[asyncio.Task[None], list[Entry]] = {}
         self._news = asyncio.Event()
+        self._next_probe = 0.0
 
     # --- for the consume stage -----------------------------------------------------------------
 
@@ -161,7 +165,8 @@ class DeliverStage:
         await self._accept.accept(messages, tracker, self._enter)
 
     def _enter(self, entry: Entry) -> None:
-        self._entrance.add(entry)
+        for ours in self.keep_ours([entry]):
+            self._entrance.add(ours)
         self._news.set()
 
     async def let_go(self, partitions: frozenset[Partition], within_seconds: float) -> None:
@@ -184,7 +189,8 @@ class DeliverStage:
 
     def send(self, entry: Entry) -> None:
         """Send an entry with the next batch."""
-        self._batcher.add(entry)
+        for ours in self.keep_ours([entry]):
+            self._batcher.add(ours)
         self._news.set()
 
     def absent(self, entries: Sequence[Entry]) -> None:
@@ -241,44 +247,88 @@ class DeliverStage:
 
     async def _deliver(self, batch: list[Entry]) -> None:
         with contextlib.suppress(StoppingError):
-            judged, unsure = self._judged(
-                await self._send.settle(batch, self.keep_ours, permitted=True)
-            )
+            judged, unsure = await self._ask(batch, batch, permitted=True)
             while not self._believes(judged, unsure):
                 await self._bury.stop_sync()
+                if not self._may_probe():
+                    continue
                 # The cause may be gone by now: whoever was not accepted is asked about again.
                 again = [*unsure, *(one.entry for one in judged if _is_reject(one))]
                 accepted = [one for one in judged if not _is_reject(one)]
-                judged, unsure = self._judged(
-                    await self._send.settle(again, self.keep_ours, permitted=False)
-                )
+                judged, unsure = await self._ask(batch, again, permitted=False)
                 judged = accepted + judged
+                if not unsure and not _rejects(judged):
+                    self._next_probe = 0.0  # cured: the others need not wait
             await self._bury.bury(_rejects(judged))
             self._acknowledge(judged)
+
+    async def _ask(
+        self, batch: list[Entry], rows: list[Entry], *, permitted: bool
+    ) -> tuple[list[_Judged], list[Entry]]:
+        doubt = self._share.is_hopeless
+        settled = await self._send.settle(rows, self.keep_ours, doubt, permitted=permitted)
+        return self._judged(batch, settled)
+
+    def _may_probe(self) -> bool:
+        """Say whether this call is the one that looks whether the sync may go on.
+
+        A stopped sync looks once in an interval, however many of its calls wait: the syncs beside
+        it have the same rate.
+        """
+        now = self._clock.monotonic()
+        if now < self._next_probe:
+            return False
+        self._next_probe = now + self._policy.probe_seconds
+        return True
 
     def _believes(self, judged: Sequence[_Judged], unsure: Sequence[Entry]) -> bool:
         return not unsure and self._share.passes(len(judged), len(_rejects(judged)))
 
-    def _judged(self, settled: Sequence[Settlement]) -> tuple[list[_Judged], list[Entry]]:
+    def _judged(
+        self, batch: list[Entry], settled: Sequence[Settlement]
+    ) -> tuple[list[_Judged], list[Entry]]:
         """Return what has its verdict, and whom nobody asked about to the end.
 
-        The rest is kept for later; after its last try it is rejected.
+        The rest leaves the batch for later; after its last try it is rejected.
         """
         judged: list[_Judged] = []
         unsure: list[Entry] = []
+        later: list[Entry] = []
         for one in settled:
             outcome = one.outcome
             if isinstance(outcome, Undetermined):
                 unsure.append(one.entry)
                 continue
             if isinstance(outcome, Postponed):
-                if one.entry.postponed < self._policy.max_postponed:
-                    until = self._clock.monotonic() + self._policy.postpone_seconds
-                    self._batcher.postpone(one.entry, until)
+                if self._has_time(one.entry):
+                    later.append(one.entry)
                     continue
                 outcome = Rejected(outcome.reason, outcome.http_status)
             judged.append(_Judged(one.entry, outcome, one.attempts))
+        self._postpone(batch, later)
         return judged, unsure
+
+    def _has_time(self, entry: Entry) -> bool:
+        """Say whether a row may be asked about again later.
+
+        It holds up the offsets behind it meanwhile, so a row that is older than all its tries
+        would take has had its time: a backlog is not read at the pace of its unknown users.
+        """
+        tries, seconds = self._policy.max_postponed, self._policy.postpone_seconds
+        written = entry.message.timestamp_ms / 1000
+        is_old = 0 < written < self._clock.now() - tries * seconds
+        return entry.postponed < tries and not is_old
+
+    def _postpone(self, batch: list[Entry], rows: list[Entry]) -> None:
+        # Out of the batch: a call of their own may be under way before this one has its end.
+        ids = {id(entry) for entry in rows}
+        batch[:] = [entry for entry in batch if id(entry) not in ids]
+        until = self._clock.monotonic() + self._policy.postpone_seconds
+        ours = self.keep_ours(rows)
+        for entry in ours:
+            self._batcher.postpone(entry, until)
+        kept = {id(entry) for entry in ours}
+        self._batcher.finish(entry for entry in rows if id(entry) not in kept)
 
     def _acknowledge(self, judged: Sequence[_Judged]) -> None:
         counts: dict[Verdict, int] = {}

@@ -24,17 +24,18 @@ class PaceStage:
         self._turns = turns
         self._limit = TurnLimit(rate, turns, clock.monotonic())
         self._line = asyncio.Lock()
+        self._lines: dict[str, asyncio.Lock] = {}
 
     def beside(self, rate: RatePolicy) -> PaceStage:
         """Return the budget of another endpoint, whose turns are the same partitions'."""
         return PaceStage(rate, self._turns, self._clock)
 
-    async def permit(self) -> None:
-        """Return when a call may leave, in the order in which it was asked for.
+    async def permit(self, sync: str) -> None:
+        """Return when a call may leave; the syncs are served in turn, however many calls wait.
 
         Raises StoppingError when the process stops first.
         """
-        async with self._line:
+        async with self._lines.setdefault(sync, asyncio.Lock()), self._line:
             while (wait := self._ask()) > 0:
                 await self._clock.sleep(min(wait, LONGEST_WAIT_SECONDS))
                 if self._clock.stopping():

@@ -48,14 +48,13 @@ class PersistStage:
         self._meter = meter
         self._troubled: set[object] = set()
 
-    async def until_done(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what `call` returns at last.
+    async def until_done(self, call: Callable[[], Awaitable[T]], *, attempt: int = 0) -> T:
+        """Return what `call` returns at last; `attempt` were made before.
 
         A passing failure is tried again after a backoff; one that a person must cure, after the
         probe interval: the call itself is the probe. A 429 uses up no attempt and waits in the
         rate limit. Raises StoppingError when the process stops first.
         """
-        attempt = 0
         me = object()
         try:
             while True:

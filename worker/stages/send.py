@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from connectors.errors import (
     ConnectorError,
@@ -27,7 +28,6 @@ from connectors.records import (
 )
 from worker.clock import Clock
 from worker.rules.batching import Entry
-from worker.rules.outcomes import DeadLetterLimit
 
 T = TypeVar("T")
 KeepOurs = Callable[[list[Entry]], list[Entry]]
@@ -36,7 +36,7 @@ KeepOurs = Callable[[list[Entry]], list[Entry]]
 class Patience(Protocol):
     """How failures are waited out."""
 
-    async def until_done(self, call: Callable[[], Awaitable[T]]) -> T: ...
+    async def until_done(self, call: Callable[[], Awaitable[T]], *, attempt: int = 0) -> T: ...
 
 
 class Pace(Protocol):
@@ -44,7 +44,7 @@ class Pace(Protocol):
 
     @property
     def rate(self) -> float: ...
-    async def permit(self) -> None: ...
+    async def permit(self, sync: str) -> None: ...
     def throttled(self, retry_after_seconds: float | None) -> None: ...
 
 
@@ -64,10 +64,37 @@ class Settled(NamedTuple):
     attempts: int
 
 
-# A server that failed at one batch so often, while as many other calls worked, fails because of
-# it; half of such a batch is believed sooner, a row alone last: it becomes a dead letter. Of a
-# server that fails at every second call a row would have to be unlucky a million times.
-POISON_BATCH, POISON_HALF, POISON_ROW = 8, 3, 20
+# A batch that a server fails at so often is split: that costs a call. Halves of it take turns.
+POISON_BATCH, POISON_BATCH_ALONE, POISON_HALF = 8, 16, 3
+# A row alone becomes a dead letter only while other calls work, and of a server that fails at every
+# second call it would have to be unlucky a million times.
+POISON_ROW, OTHERS_WORKED = 20, 5
+SUSPECT_ATTEMPT = 5
+
+
+@dataclass(slots=True)
+class _Trial:
+    """Is it the server, or is it this batch? `worked` is how many calls had worked before it."""
+
+    worked: int
+    suspect: bool = False
+
+    def verdict(self, rows: int, failures: int, worked: int) -> Literal["wait", "later", "guilty"]:
+        """Say what to do after so many failures of a part, with so many calls that worked."""
+        others = worked - self.worked
+        if not self.suspect:
+            enough = POISON_BATCH if others >= OTHERS_WORKED else POISON_BATCH_ALONE
+            return "guilty" if rows > 1 and failures >= enough else self._alone(failures, others)
+        if rows == 1:
+            return self._alone(failures, others)
+        if failures < POISON_HALF:
+            return "wait"
+        return "guilty" if others else "later"
+
+    def _alone(self, failures: int, others: int) -> Literal["wait", "later", "guilty"]:
+        if failures >= POISON_ROW and others >= OTHERS_WORKED:
+            return "guilty"
+        return "later" if self.suspect and failures % POISON_ROW == 0 else "wait"
 
 
 class SendStage:
@@ -77,7 +104,6 @@ class SendStage:
         self,
         sync: str,
         destination: Destination,
-        limit: DeadLetterLimit,
         pace: Pace,
         persist: Patience,
         *,
@@ -87,7 +113,6 @@ class SendStage:
     ) -> None:
         self._sync = sync
         self._destination = destination
-        self._limit = limit
         self._pace = pace
         self._persist = persist
         self._clock = clock
@@ -98,33 +123,40 @@ class SendStage:
 
     async def permit(self) -> None:
         """Return when a call may leave; raise StoppingError when the process stops first."""
-        await self._pace.permit()
+        await self._pace.permit(self._sync)
 
     async def settle(
-        self, batch: list[Entry], keep_ours: KeepOurs, *, permitted: bool
+        self,
+        batch: list[Entry],
+        keep_ours: KeepOurs,
+        is_hopeless: Callable[[int, int, int], bool],
+        *,
+        permitted: bool,
     ) -> list[Settled]:
         """Return an outcome for each row of the batch that stays ours.
 
         With `permitted` the first call may leave at once. A part whose answer leaves rows open is
         split: n rows need at most 2n - 1 answers, and one row alone always gets its outcome. The
-        halves are drawn by lot; once those asked about leave no doubt that too many would be
-        rejected, the others stay undetermined.
+        halves are drawn by lot; once those asked about are hopeless (rows in all, accepted,
+        refused), the others stay undetermined.
         """
         settled: list[Settled] = []
         parts = [batch]
         answers = accepted = refused = 0
-        suspect = False
-        while parts and not self._limit.is_hopeless(len(batch), accepted, refused):
+        trial = _Trial(self._worked)
+        while parts and not is_hopeless(len(batch), accepted, refused):
             part, result = await self._answer(
-                parts.pop(), keep_ours, permitted=permitted and not answers, suspect=suspect
+                parts.pop(), keep_ours, trial, permitted=permitted and not answers
             )
             answers += 1
-            suspect = suspect or _is_poison(result)
+            if result is None:
+                parts.insert(0, part)  # the other parts may show whose fault it is
+                continue
             found, still_open = _judge(part, result)
             settled += [Settled(entry, outcome, answers) for entry, outcome in found]
             rejected = sum(isinstance(outcome, Rejected) for _, outcome in found)
             accepted += len(found) - rejected
-            refused += rejected if len(part) == 1 else 0
+            refused += rejected
             parts += self._split(part, still_open)
         return settled + [Settled(e, Undetermined(), answers) for part in parts for e in part]
 
@@ -140,14 +172,16 @@ class SendStage:
         return [drawn[half:], drawn[:half]]
 
     async def _answer(
-        self, part: list[Entry], keep_ours: KeepOurs, *, permitted: bool, suspect: bool
-    ) -> tuple[list[Entry], Sequence[Outcome] | ConnectorError]:
-        """Call until there is an answer; return it with the rows it speaks of."""
-        may_go, ours = permitted, part
-        failures, worked = 0, self._worked
-        enough = POISON_ROW if len(part) == 1 else POISON_HALF if suspect else POISON_BATCH
+        self, part: list[Entry], keep_ours: KeepOurs, trial: _Trial, *, permitted: bool
+    ) -> tuple[list[Entry], Sequence[Outcome] | ConnectorError | None]:
+        """Call until there is an answer; return it with the rows it speaks of.
 
-        async def once() -> tuple[list[Entry], Sequence[Outcome] | ConnectorError]:
+        Of a batch that the server fails at there may be none for now.
+        """
+        may_go, ours = permitted, part
+        failures = 0
+
+        async def once() -> tuple[list[Entry], Sequence[Outcome] | ConnectorError | None]:
             nonlocal may_go, failures, ours
             if not may_go:
                 await self.permit()
@@ -159,11 +193,16 @@ class SendStage:
                 return ours, await self._attempt(ours) if ours else []
             except RetryableError as error:
                 failures += error.kind == "server_error"
-                if min(failures, self._worked - worked) < enough:
-                    raise
+                match trial.verdict(len(part), failures, self._worked):
+                    case "wait":
+                        raise
+                    case "later":
+                        return ours, None
+                trial.suspect = True
                 return ours, RefusedError(RejectReason.UNEXPLAINED.value, http_status=500)
 
-        return await self._persist.until_done(once)
+        # The server was asked often enough by now: no more than a call in some seconds.
+        return await self._persist.until_done(once, attempt=SUSPECT_ATTEMPT * trial.suspect)
 
     async def _attempt(self, part: list[Entry]) -> Sequence[Outcome] | ConnectorError:
         """Make one call; return its outcomes or its refusal, raise what may pass."""
@@ -194,10 +233,6 @@ class SendStage:
     async def close(self) -> None:
         """Close the destination."""
         await self._destination.close()
-
-
-def _is_poison(result: Sequence[Outcome] | ConnectorError) -> bool:
-    return isinstance(result, RefusedError) and result.http_status >= 500
 
 
 def _judge(

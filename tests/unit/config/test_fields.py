@@ -77,6 +77,24 @@ def test_the_poller_needs_every_column_that_is_read(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "A == 'x.matches(\"(\")'",
+        'A.matches("^[a-z]+$") // not .matches("(")',
+        "A.matches(B)",
+        "true ? 1 : 1 / 0",
+        "null",
+    ],
+)
+def test_an_expression_that_some_row_can_pass_is_read(load: Load, expression: str) -> None:
+    """What only looks like a mistake is left to the rows."""
+    field = load({"fields": {"a": {"expression": expression}}}).syncs[SYNC].fields["a"]
+
+    assert isinstance(field, Expression)
+    assert expression == field.text
+
+
+@pytest.mark.parametrize(
     ("said", "place", "sentence"),
     [
         ({"fields": {"a": None}}, "fields.a", "write COLUMN, {column: C, type: T}"),

@@ -122,9 +122,9 @@ def test_connector_options_pass_through(tmp_path: Path) -> None:
 
 def test_bootstrap_servers_may_be_one_text(tmp_path: Path) -> None:
     """As every other tool writes them."""
-    path = changed(tmp_path, "[kafka:9092]", '"a:1,b:2"')
+    path = changed(tmp_path, "[kafka:9092]", '"a:1, b.c:2,[::1]:3"')
 
-    assert ["a:1", "b:2"] == load_config(path).kafka.bootstrap_servers
+    assert ["a:1", "b.c:2", "[::1]:3"] == load_config(path).kafka.bootstrap_servers
 
 
 def test_a_secret_file_is_read_at_every_call(tmp_path: Path) -> None:
@@ -170,7 +170,8 @@ def test_a_reference_never_shows_the_secret(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("HIGHTIDE_PORT", "70000"), ("HIGHTIDE_LOG_LEVEL", "loud")]
+    ("name", "value"),
+    [("HIGHTIDE_PORT", "70000"), ("HIGHTIDE_PORT", "a"), ("HIGHTIDE_LOG_LEVEL", "loud")],
 )
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """One sentence with the variable in it."""

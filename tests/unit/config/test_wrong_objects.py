@@ -56,7 +56,7 @@ def without(sync: dict[str, Any], key: str) -> dict[str, Any]:
     [
         (without(EVENTS, "event_name"), "syncs.s.event_name", "is missing: add it"),
         (without(EVENTS, "created_at"), "syncs.s.created_at", "is missing: add it"),
-        (EVENTS | {"event_name": ""}, "syncs.s.event_name", "at least 1"),
+        (EVENTS | {"event_name": ""}, "syncs.s.event_name", "is empty: write it"),
         (EVENTS | {"mode": "upsert"}, "syncs.s.mode", "'insert'"),
         (EVENTS | {"list": "vip"}, "syncs.s.list", "is not a setting here"),
         (without(MIRROR, "list"), "syncs.s.list", "is missing: add it"),

@@ -75,3 +75,16 @@ def test_a_held_partition_is_read_beyond_its_own_limit() -> None:
     assert set() == full_partitions({one: intake}, POLICY)
     intake.take(messages(6, 3))
     assert {one} == full_partitions({one: intake}, POLICY)
+
+
+def test_however_many_are_held_memory_is_bounded() -> None:
+    """The destination is down, 24 partitions have a backlog: the bound, and one window more."""
+    owned = {Partition("t", n): Intake.starting(0, 1_000_000, POLICY.window) for n in range(24)}
+    while todo := set(owned) - full_partitions(owned, POLICY):
+        for one in todo:
+            intake = owned[one]
+            intake.take(messages(intake.tracker.position, 3, one.number))
+            intake.ends_hold()
+
+    rows = sum(intake.tracker.unsaved for intake in owned.values())
+    assert rows <= POLICY.rows + POLICY.window + 24 * 3

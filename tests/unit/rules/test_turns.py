@@ -176,13 +176,51 @@ def test_what_was_announced_holds() -> None:
     """The lag moves on, the next period's weights don't: others may have read them already."""
     writer, reader = Process(0, 1), Process(2, 3)
     writer.turns.lags(SYNC, {0: 1_000_000})
-    reader.turns.read(writer.turns.note(START), START)
+    first = writer.turns.note(START)
+    reader.turns.read(first, START)
     writer.turns.lags(SYNC, {2: 1_000_000})
-    writer.turns.note(START + 5.0)
+    again = writer.turns.note(START + 5.0)
+    writer.turns.read(again, START + 5.0)
 
     later = START + PERIOD
-    assert writer.turns.share(later) + reader.turns.share(later) == pytest.approx(1.0, abs=0.4)
+    assert first == again
     assert writer.turns.share(later) > 0.9
+    assert reader.turns.share(later) < 0.1
+
+
+def test_a_note_that_could_not_be_committed_changes_nothing() -> None:
+    """Nobody else knows it: its writer takes even turns, too."""
+    writer = Process(0, 1)
+    writer.turns.lags(SYNC, {0: 1_000_000})
+    before = writer.turns.share(START)
+    assert writer.turns.note(START)
+
+    assert before == writer.turns.share(START + PERIOD)
+
+
+def test_weights_hold_until_others_are_told() -> None:
+    """Their writer died: everybody goes on as before, also who comes now and reads the old note."""
+    writer, other, late = Process(0, 1), Process(2, 3), Process(2, 3)
+    writer.turns.lags(SYNC, {2: 1_000_000})
+    note = writer.turns.note(START)
+    other.turns.read(note, START)
+    much_later = START + 10 * PERIOD
+    other.turns.read(note, much_later)
+    late.turns.read(note, much_later)
+
+    assert 0.9 < late.turns.share(much_later) == other.turns.share(much_later)
+
+
+def test_a_partition_that_was_added_has_its_turn() -> None:
+    """The note does not know it: even turns, until one does."""
+    one = Process(2)
+    one.turns.lags(SYNC, {})
+    writer = Process(0)
+    one.turns.read(writer.turns.note(START), START)
+    one.turns.has(SYNC, 7)
+    one.turns.owns(SYNC, frozenset({6}))
+
+    assert one.turns.share(START + PERIOD) == pytest.approx(1 / 7)
 
 
 @pytest.mark.parametrize("owned", [(0, 3), (0, 1, 2, 3, 4, 5)])
@@ -213,3 +251,11 @@ def test_a_clock_that_is_set_back_does_not_stop_anything() -> None:
     one = Process(*range(6))
     assert 0.0 == one.limit.ask(0.0, START)
     assert one.limit.ask(1.0, START - 3_600.0) <= 1 / 4.5
+
+
+@pytest.mark.parametrize("seconds", [2.0, 10.0, 30.0, 600.0])
+def test_a_clock_that_is_set_back_a_little_does_not_either(seconds: float) -> None:
+    """Also less than a round of turns."""
+    one = Process(*range(6))
+    assert 0.0 == one.limit.ask(0.0, START)
+    assert one.limit.ask(1.0, START + 1.0 - seconds) <= 1 / 4.5

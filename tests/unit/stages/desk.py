@@ -67,7 +67,6 @@ class Desk:
         self.send = SendStage(
             SYNC,
             self.destination,
-            limit,
             self.pace,
             self.persist,
             clock=self.clock,

@@ -75,7 +75,7 @@ class FreePace:
     def __init__(self) -> None:
         self.waits: list[float | None] = []
 
-    async def permit(self) -> None:
+    async def permit(self, sync: str) -> None:  # noqa: ARG002  # the port
         return
 
     def throttled(self, retry_after_seconds: float | None) -> None:

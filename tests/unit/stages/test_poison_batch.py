@@ -10,6 +10,7 @@ from connectors.errors import RetryableError
 from connectors.records import Delivered, Item, Outcome, Rejected, RejectReason
 from tests.fakes import kind_of, message
 from tests.unit.stages.desk import Desk, cancel, entries
+from tests.unit.stages.test_send import never
 from worker.rules.batching import Entry
 
 
@@ -28,7 +29,7 @@ def rows(count: int, first: int = 0) -> list[Entry]:
 async def others(desk: Desk) -> None:
     """Deliver other batches, for ever."""
     while True:
-        await desk.send.settle(rows(2, 100), list, permitted=False)
+        await desk.send.settle(rows(2, 100), list, never, permitted=False)
         await asyncio.sleep(0)  # noqa: TID251  # not a wait
 
 
@@ -37,7 +38,7 @@ async def test_a_poison_row_is_found_while_other_calls_work() -> None:
     desk = Desk()
     desk.destination.answer = fails_at_bad
     busy = asyncio.create_task(others(desk))
-    settled = await desk.send.settle(rows(8), list, permitted=True)
+    settled = await desk.send.settle(rows(8), list, never, permitted=True)
     await cancel(busy)
 
     found = {s.entry.item.identity: s.outcome for s in settled}
@@ -47,7 +48,7 @@ async def test_a_poison_row_is_found_while_other_calls_work() -> None:
 
 
 async def test_in_an_outage_nobody_is_to_blame() -> None:
-    """All calls fail: the batch is asked about whole, however often, and no row is rejected."""
+    """All calls fail: the batch is halved once at most, however long, and no row is rejected."""
     desk = Desk()
     calls = 0
 
@@ -59,10 +60,23 @@ async def test_in_an_outage_nobody_is_to_blame() -> None:
         return [Delivered() for _ in items]
 
     desk.destination.answer = down_for_long
-    settled = await desk.send.settle(rows(8), list, permitted=True)
+    settled = await desk.send.settle(rows(8), list, never, permitted=True)
 
-    assert {8} == {len(items) for items in desk.destination.calls}
+    assert {len(items) for items in desk.destination.calls} <= {8, 4}
+    assert 8 == len(settled)
     assert {Delivered()} == {s.outcome for s in settled}
+
+
+async def test_a_poison_row_is_found_with_nothing_beside_its_batch() -> None:
+    """One partition, full of rows behind it: the good half shows that the server works."""
+    desk = Desk()
+    desk.destination.answer = fails_at_bad
+    settled = await desk.send.settle(rows(64), list, never, permitted=True)
+
+    found = {s.entry.item.identity: s.outcome for s in settled}
+    assert Rejected(RejectReason.UNEXPLAINED, 500) == found.pop("u5")
+    assert {Delivered()} == set(found.values())
+    assert 63 == len(found)
 
 
 async def test_a_server_that_fails_at_every_second_call_rejects_no_row() -> None:
@@ -78,6 +92,6 @@ async def test_a_server_that_fails_at_every_second_call_rejects_no_row() -> None
     desk.destination.answer = every_second
     busy = asyncio.create_task(others(desk))
     for first in range(0, 800, 8):
-        settled = await desk.send.settle(rows(8, first), list, permitted=True)
+        settled = await desk.send.settle(rows(8, first), list, never, permitted=True)
         assert {Delivered()} == {s.outcome for s in settled}
     await cancel(busy)

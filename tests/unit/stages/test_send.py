@@ -37,6 +37,11 @@ def keep_all(batch: list[Entry]) -> list[Entry]:
     return batch
 
 
+def never(_rows: int, _accepted: int, _refused: int) -> bool:
+    """Split to the end."""
+    return False
+
+
 def batch_of(rows: int, bad: frozenset[int] = frozenset()) -> list[Entry]:
     return entries(
         *(message(f"u{i}", 1, i, kind="bad" if i in bad else "good") for i in range(rows))
@@ -60,7 +65,7 @@ async def test_bisection_finds_exactly_the_bad_rows(bad: set[int]) -> None:
     """However many rows of 200 are bad: they alone are rejected, each row has one verdict."""
     desk = Desk()
     desk.destination.answer = refuse_bad
-    settled = await desk.send.settle(batch_of(200, frozenset(bad)), keep_all, permitted=True)
+    settled = await desk.send.settle(batch_of(200, frozenset(bad)), keep_all, never, permitted=True)
 
     assert {f"u{i}" for i in bad} == rejected(settled)
     assert sorted(f"u{i}" for i in range(200)) == sorted(s.entry.item.identity for s in settled)
@@ -72,7 +77,7 @@ async def test_bisection_needs_few_calls(bad: int) -> None:
     desk = Desk()
     desk.destination.answer = refuse_bad
     rows = frozenset(range(0, 1_000, 1_000 // bad)[:bad])
-    settled = await desk.send.settle(batch_of(1_000, rows), keep_all, permitted=True)
+    settled = await desk.send.settle(batch_of(1_000, rows), keep_all, never, permitted=True)
 
     assert bad == len(rejected(settled))
     assert len(desk.destination.calls) <= 2 * bad * math.log2(1_000 / bad) + 2 * bad + 1
@@ -89,7 +94,9 @@ async def test_named_guilty_rows_leave_at_once() -> None:
         return [Delivered() for _ in items]
 
     desk.destination.answer = answer
-    settled = await desk.send.settle(batch_of(10, frozenset({3, 7})), keep_all, permitted=True)
+    settled = await desk.send.settle(
+        batch_of(10, frozenset({3, 7})), keep_all, never, permitted=True
+    )
 
     assert {"u3", "u7"} == rejected(settled)
     assert [10, 8] == [len(items) for items in desk.destination.calls]
@@ -105,7 +112,7 @@ async def test_undetermined_rows_settle() -> None:
         return [Skipped(SkipReason.ABSENT), *found[1:]] if silent else found
 
     desk.destination.answer = answer
-    settled = await desk.send.settle(batch_of(16), keep_all, permitted=True)
+    settled = await desk.send.settle(batch_of(16), keep_all, never, permitted=True)
 
     assert 16 == len({s.entry.item.identity for s in settled})
     assert {"u15"} == rejected(settled)
@@ -133,7 +140,7 @@ async def test_any_answers_end_within_the_bound(data: st.DataObject, rows: int) 
                 return [data.draw(outcomes) for _ in items]
 
     desk.destination.answer = answer
-    settled = await desk.send.settle(batch_of(rows), keep_all, permitted=True)
+    settled = await desk.send.settle(batch_of(rows), keep_all, never, permitted=True)
 
     assert sorted(f"u{i}" for i in range(rows)) == sorted(s.entry.item.identity for s in settled)
     assert not any(isinstance(s.outcome, Undetermined) for s in settled)
@@ -150,7 +157,7 @@ async def test_too_large_batch_is_halved_and_a_single_row_rejected() -> None:
         return [Delivered() for _ in items]
 
     desk.destination.answer = answer
-    settled = await desk.send.settle(batch_of(8, frozenset({5})), keep_all, permitted=True)
+    settled = await desk.send.settle(batch_of(8, frozenset({5})), keep_all, never, permitted=True)
     [verdict] = [s.outcome for s in settled if s.entry.item.identity == "u5"]
 
     assert Rejected(RejectReason.TOO_LARGE, 413) == verdict
@@ -172,7 +179,7 @@ async def test_a_passing_failure_sends_the_same_rows_again() -> None:
         return [Delivered() for _ in items]
 
     desk.destination.answer = answer
-    settled = await desk.send.settle(batch_of(3), keep_all, permitted=True)
+    settled = await desk.send.settle(batch_of(3), keep_all, never, permitted=True)
 
     assert [["u01", "u11", "u21"]] * 4 == [versions(items) for items in desk.destination.calls]
     assert 3 == len(settled)
@@ -190,7 +197,7 @@ async def test_a_configuration_error_stops_and_heals_by_itself() -> None:
         return [Delivered() for _ in items]
 
     desk.destination.answer = answer
-    settled = await desk.send.settle(batch_of(2), keep_all, permitted=True)
+    settled = await desk.send.settle(batch_of(2), keep_all, never, permitted=True)
 
     assert [("stopped", "the API key is refused"), ("running", "")] == desk.meter.states
     assert [30.0] * 3 == [s for s in desk.clock.slept if s >= 1.0]
@@ -213,7 +220,7 @@ async def test_a_429_pauses_and_halves_the_rate() -> None:
 
     desk.destination.answer = answer
     await desk.send.permit()
-    await desk.send.settle(batch_of(1), keep_all, permitted=True)
+    await desk.send.settle(batch_of(1), keep_all, never, permitted=True)
     after = desk.send
     await after.permit()
 
@@ -230,7 +237,7 @@ async def test_every_further_call_of_a_batch_asks_for_a_permit() -> None:
     desk.destination.answer = refuse_bad
     await desk.send.permit()
     started = desk.clock.seconds
-    await desk.send.settle(batch_of(8, frozenset({0})), keep_all, permitted=True)
+    await desk.send.settle(batch_of(8, frozenset({0})), keep_all, never, permitted=True)
 
     calls = len(desk.destination.calls)
     assert calls > 3
@@ -252,6 +259,7 @@ async def test_rows_of_a_lost_partition_are_not_sent_again() -> None:
     settled = await desk.send.settle(
         list(ours),
         lambda part: [e for e in part if any(e is one for one in ours)],
+        never,
         permitted=True,
     )
 
@@ -265,4 +273,4 @@ async def test_an_answer_with_too_few_outcomes_is_a_bug() -> None:
     desk.destination.answer = lambda _: [Delivered()]
 
     with pytest.raises(ValueError, match="zip"):
-        await desk.send.settle(batch_of(2), keep_all, permitted=True)
+        await desk.send.settle(batch_of(2), keep_all, never, permitted=True)
