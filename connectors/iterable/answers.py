@@ -30,17 +30,25 @@ from connectors.records import (
 )
 
 Mode = Literal["upsert", "update"]
+Existence = Literal["prefer_user_id", "update_only", "index", "look_up"]
 
 
-def users_meaning(mode: Mode) -> Meaning:
-    """Return what the answer of bulkUpdate means."""
-    if mode == "upsert":
-        bad_id = Rejected(RejectReason.INVALID_IDENTITY, 200)
-        return Meaning(Rejected(RejectReason.UNEXPLAINED, 200), bad_id, Unchanged())
-    # In update mode an unknown userId may be listed as not found, invalid or no-op (it is not
-    # documented which): the format was checked before sending, so all three mean absent.
+def users_meaning(mode: Mode, existence: Existence | None = None) -> Meaning:
+    """Return what the answer of bulkUpdate means; `existence` is how update knows who exists."""
+    bad_id = Rejected(RejectReason.INVALID_IDENTITY, 200)
     absent = Skipped(SkipReason.ABSENT)
-    return Meaning(absent, absent, absent)
+    if mode == "upsert":
+        return Meaning(Rejected(RejectReason.UNEXPLAINED, 200), bad_id, Unchanged())
+    match existence:
+        case "prefer_user_id":
+            # An unknown userId may be listed as not found, invalid or no-op (it is not documented
+            # which): the format was checked before sending, so all three mean absent.
+            return Meaning(absent, absent, absent)
+        case "update_only":
+            return Meaning(absent, bad_id, absent)
+        case _:
+            # Whoever comes here was there a moment ago: a no-op is a profile that is so already.
+            return Meaning(absent, bad_id, Unchanged())
 
 
 def events_meaning() -> Meaning:
@@ -50,13 +58,13 @@ def events_meaning() -> Meaning:
     return Meaning(unknown, bad_id, Unchanged(), unexplained=unknown)
 
 
-def lists_meaning(call: str, *, creates: bool) -> Meaning:
+def lists_meaning(call: str, existence: Existence | None) -> Meaning:
     """Return what the answer of lists/subscribe or lists/unsubscribe means.
 
-    `creates` says whether subscribing makes the profiles that are not there yet.
+    Without `existence` subscribing makes the profiles that are not there yet.
     """
     if call == "subscribe":
-        return users_meaning("upsert" if creates else "update")
+        return users_meaning("update" if existence else "upsert", existence)
     # Whom Iterable does not know is on no list.
     absent = Skipped(SkipReason.ABSENT)
     bad_id = Rejected(RejectReason.INVALID_IDENTITY, 200)
@@ -74,8 +82,7 @@ def answered(reply: Reply, items: Sequence[Item], meaning: Meaning) -> Answer:
         if len(items) == 1 and (verdict := _verdict(envelope.code, reply.status, meaning)):
             return Answer([verdict])
         raise failure(reply, envelope, items)
-    # `true` is a whole number to Python.
-    if {type(answer.get("successCount")), type(answer.get("failCount"))} != {int}:
+    if not (_is_whole(answer.get("successCount")) and _is_whole(answer.get("failCount"))):
         raise RetryableError(
             f"Iterable answered {reply.status} with something that is no result", kind="unreadable"
         )
@@ -104,7 +111,11 @@ def _verdict(code: str, status: int, meaning: Meaning) -> Outcome | None:
     if code == "ForgottenUserError":
         return Skipped(SkipReason.FORGOTTEN)
     if code in {"UnknownEmailError", "UnknownUserIdError"}:
-        return meaning.not_found
+        match meaning.not_found:
+            case Postponed(reason):
+                return Postponed(reason, status)
+            case Skipped() as absent:
+                return absent
     return None
 
 
@@ -118,6 +129,11 @@ def _check_event_names(answer: Mapping[str, Any], items: Sequence[Item]) -> None
             "or choose another one",
             kind="event_name",
         )
+
+
+def _is_whole(number: object) -> bool:
+    # `true` is a whole number to Python; JSON knows no difference between 2 and 2.0.
+    return type(number) is int or (isinstance(number, float) and number.is_integer())
 
 
 def _length(value: object) -> int:

@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -49,6 +50,9 @@ class IterableClient:
 
     def __init__(self, base_url: str, api_key: Callable[[], str]) -> None:
         self._base_url = base_url.rstrip("/")
+        parts = urlsplit(base_url)
+        # Without what may be a secret: a user's name and password, a path, a query.
+        self._place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._api_key = api_key
         self._session: aiohttp.ClientSession | None = None
         self._reads = asyncio.Semaphore(MAX_READS)
@@ -120,10 +124,10 @@ class IterableClient:
     def _failed(self, error: BaseException) -> RetryableError:
         if isinstance(error, TimeoutError):
             return RetryableError(
-                f"Iterable at {self._base_url} did not answer in time", kind="timeout"
+                f"Iterable at {self._place} did not answer in time", kind="timeout"
             )
         return RetryableError(
-            f"Iterable at {self._base_url} is not reachable ({type(error).__name__})",
+            f"Iterable at {self._place} is not reachable ({type(error).__name__})",
             kind="network",
         )
 

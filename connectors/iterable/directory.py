@@ -15,22 +15,27 @@ import orjson
 from connectors.errors import ConfigurationError, RefusedError, RetryableError, TooLargeError
 from connectors.iterable.answers import check
 from connectors.iterable.client import IterableClient, Reply
+from connectors.iterable.envelope import Envelope, open_envelope
 from connectors.iterable.identity import Match, identity_of
 from connectors.ports import DirectoryLimits
+from connectors.records import RejectReason
 
 LIMITS = DirectoryLimits(look_ups_per_second=100.0, exports_per_minute=4.0)
 MAX_LINE_BYTES = 64 * 1024
 _EXPORT = "/api/export/data.json?dataTypeName=user&range=All&onlyFields="
 _LOOK_UP = {"email": "/api/users/getByEmail?email=", "userId": "/api/users/byUserId?userId="}
-# Nobody has an identifier that Iterable finds malformed.
-_ABSENT_CODES = {
-    "error.users.noUserWithIdExists",
-    "UnknownUserIdError",
-    "UnknownEmailError",
-    "InvalidEmailAddressError",
-    "InvalidUserIdError",
-}
-_ABSENT_TEXT = b"No user with that id exists"
+_ABSENT_CODES = frozenset(
+    {
+        "error.users.noUserWithIdExists",
+        "UnknownUserIdError",
+        "UnknownEmailError",
+        "ForgottenUserError",
+    }
+)
+_ABSENT_TEXT = "No user with that id exists"
+_ROW_STATUSES = frozenset({400, 404, 409, 410, 422})
+_TOO_LONG = frozenset({414, 431})  # a URL, for who answers before Iterable does
+_INVALID_CODES = frozenset({"BadParams", "InvalidEmailAddressError", "InvalidUserIdError"})
 
 
 class IterableDirectory:
@@ -60,18 +65,14 @@ class IterableDirectory:
         yield self._identities([rest])
 
     async def exists(self, identity: str) -> bool:
-        """Make one call; say whether there is such a profile."""
+        """Make one call; say whether there is such a profile. RefusedError: it can't be one."""
         reply = await self._client.get(_LOOK_UP[self._match] + quote(identity, safe=""))
-        document = _object(reply.body)
+        envelope = open_envelope(reply.body)
         if not _is_ok(reply):
-            code = (document or {}).get("code")
-            if reply.status < 500 and (code in _ABSENT_CODES or _ABSENT_TEXT in reply.body):
+            if reply.status in _ROW_STATUSES and _says_nobody(envelope):
                 return False
-            _refuse(reply)
-        if document is None:
-            raise _unreadable("look-up")
-        user = document.get("user")
-        return isinstance(user, dict) and bool(user.get("email") or user.get("userId"))
+            _blame(reply, envelope.code)
+        return _is_somebody(_object(reply.body))
 
     async def close(self) -> None:
         await self._client.close()
@@ -101,14 +102,39 @@ def _object(text: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
+def _is_somebody(answer: dict[str, Any] | None) -> bool:
+    """Say whether a success shows a profile; an object without one shows that there is none."""
+    if answer is None or (answer and "user" not in answer):
+        raise _unreadable("look-up")
+    user = answer.get("user") or {}
+    if not isinstance(user, dict):
+        raise _unreadable("look-up")
+    return bool(user.get("email") or user.get("userId"))
+
+
+def _says_nobody(envelope: Envelope) -> bool:
+    return envelope.code in _ABSENT_CODES or _ABSENT_TEXT in envelope.message
+
+
+def _blame(reply: Reply, code: str) -> None:
+    """Raise what a refused look-up means: one identifier was asked about, so it is at fault."""
+    try:
+        check(reply)
+    except (RefusedError, TooLargeError, ConfigurationError) as error:
+        if isinstance(error, ConfigurationError) and reply.status not in _TOO_LONG:
+            raise
+    reason = RejectReason.INVALID_IDENTITY if code in _INVALID_CODES else RejectReason.UNEXPLAINED
+    raise RefusedError(reason.value, http_status=reply.status)
+
+
 def _refuse(reply: Reply) -> None:
-    """Raise what the answer means: there is no row here that could be at fault."""
+    """Raise what a refused export means: there is no row here that could be at fault."""
     try:
         check(reply)
     except (RefusedError, TooLargeError):
         raise ConfigurationError(
-            f"Iterable refuses to say who exists ({reply.status}): check that the key may export "
-            "and read users, and the project type of the destination",
+            f"Iterable refuses to say who exists ({reply.status}): check that the key may export, "
+            "and the project type of the destination",
             kind="existence",
         ) from None
 

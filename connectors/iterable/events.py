@@ -37,13 +37,15 @@ class EventsPolicy:
     """What the events are called and whose they are.
 
     `has_id` says that each row brings its event's id; without it one is made of `model`, the name
-    of the event and the row's key.
+    of the event and the row's key. With `create_fields` the project gets the fields that it does
+    not have; without, it leaves them out.
     """
 
     event_name: str
     model: str
     match: Match
     has_id: bool = False
+    create_fields: bool = True
 
 
 class IterableEvents:
@@ -88,7 +90,7 @@ class IterableEvents:
             "id": event_id,
             "createdAt": created_at,
             "dataFields": row.fields,
-            "createNewFields": True,
+            "createNewFields": self._policy.create_fields,
         }
         return Item(identity, encoded(body), event_id)
 

@@ -31,6 +31,8 @@ _TEXT: frozenset[Kind] = frozenset({"string", "date"})
 # Five forms are documented. `2024/05/06`, `2024-05` or a blank before milliseconds are not, and
 # may be dates all the same.
 _PERHAPS_A_DATE = re.compile(r"\s*[0-9]{4}(?![0-9])")
+# Whether these are a moment, seconds or no value at all is not documented either.
+_PERHAPS_A_MOMENT = re.compile(r"\s*[0-9]*\s*")
 _PERHAPS_A_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 _PERHAPS_A_BOOLEAN = frozenset({"", "true", "false"})
 
@@ -69,7 +71,9 @@ def _is_text(value: object) -> bool:
 
 
 def _can_be_date(value: object) -> bool:
-    return isinstance(value, str) and _PERHAPS_A_DATE.match(value) is not None
+    if not isinstance(value, str):
+        return False
+    return bool(_PERHAPS_A_DATE.match(value) or _PERHAPS_A_MOMENT.fullmatch(value))
 
 
 def _can_be_long(value: object) -> bool:
@@ -79,7 +83,7 @@ def _can_be_long(value: object) -> bool:
 
 def _can_be_double(value: object) -> bool:
     if isinstance(value, str):
-        return _PERHAPS_A_NUMBER.fullmatch(value) is not None
+        return not value or _PERHAPS_A_NUMBER.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

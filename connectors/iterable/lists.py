@@ -17,7 +17,7 @@ from typing import Literal
 import orjson
 
 from connectors.errors import ConfigurationError
-from connectors.iterable.answers import answered, lists_meaning
+from connectors.iterable.answers import Existence, answered, lists_meaning
 from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS, encoded
 from connectors.iterable.client import IterableClient
 from connectors.iterable.identity import Match, ProjectType, identity_of
@@ -57,6 +57,7 @@ class IterableLists:
         self._limits = CallLimits(f"{PATH}/{SUBSCRIBE}", calls_per_second, MAX_ROWS, MAX_BODY_BYTES)
         self._list = StaticList(client, policy.name, makes=policy.mode != "remove", now=now)
         self._flags: dict[str, object] = {}
+        self._existence: Existence | None = None
         self._tails = {SUBSCRIBE: b"]}", UNSUBSCRIBE: b'],"channelUnsubscribe":false}'}
         if policy.project_type != "email":
             only = b"false" if policy.creates_profiles else b"true"
@@ -64,6 +65,9 @@ class IterableLists:
         elif policy.match == "userId":
             # Here it is this flag of each user that makes a profile, or does not.
             self._flags = {"preferUserId": policy.creates_profiles}
+        if not policy.creates_profiles:
+            in_each = policy.project_type == "email"
+            self._existence = "prefer_user_id" if in_each else "update_only"
 
     @property
     def limits(self) -> CallLimits:
@@ -96,8 +100,7 @@ class IterableLists:
         body = head + b",".join(item.body for item in items) + self._tails[call]
         reply = await self._client.post(f"{PATH}/{call}", body)
         try:
-            meaning = lists_meaning(call, creates=self._policy.creates_profiles)
-            return answered(reply, items, meaning)
+            return answered(reply, items, lists_meaning(call, self._existence))
         except ConfigurationError as error:
             if error.kind == "unknown_list":
                 raise self._list.lost(list_id) from None

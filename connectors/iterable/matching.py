@@ -4,6 +4,8 @@
     rows 5, 7, 9    {"successCount":1,"failCount":2,"notFoundUserIds":["7"]}   5 and 9 are open
     rows 5, 7, 7    {"successCount":2,"failCount":1,"notFoundUserIds":["7"]}   one of the 7: open
     rows 5, 7, 7    {"successCount":1,"failCount":2,"notFoundUserIds":["7"]}   both 7 failed
+    rows 5, 7, 9    {"successCount":1,"failCount":2,"notFoundUserIds":["7","X"]}
+                    who is X? 5 and 9 are open
 
 A row that is open is undetermined, never "delivered".
 """
@@ -22,6 +24,7 @@ from connectors.records import (
     RejectReason,
     Skipped,
     SkipReason,
+    Unchanged,
     Undetermined,
 )
 
@@ -54,6 +57,10 @@ class _Named:
         """The deprecated lists repeat the others: the larger number, not the sum."""
         return max(self.failures, self.repeats)
 
+    @property
+    def was_taken(self) -> bool:
+        return all(found == Unchanged() for found in self.verdicts)
+
     def verdict(self, rows: int) -> Outcome:
         """Return what became of each of its rows if all of them are meant."""
         if rows > 1 and any(found != self.verdicts[0] for found in self.verdicts):
@@ -70,13 +77,15 @@ def match(
     """
     counts = answer["successCount"], answer["failCount"]
     everyone = _named(answer, meaning, status)
-    if counts == (0, 1) and len(identities) == 1:
-        return [_alone(identities[0], everyone, status)]
+    if len(identities) == 1 and (alone := _alone(identities[0], counts, everyone, status)):
+        return [alone]
     rows = Counter(identities)
     named = {who: found for who, found in everyone.items() if who in rows}
-    each = _adds_up(counts, rows, named, as_a_whole=False)
+    # A name that is no row's came back altered, or stands in a row's fields: it may be any row.
+    known = all(who in rows or found.was_taken for who, found in everyone.items())
+    each = known and _adds_up(counts, rows, named, as_a_whole=False)
     # A list may name an identity once, however many of its rows failed.
-    whole = not each and _adds_up(counts, rows, named, as_a_whole=True)
+    whole = known and not each and _adds_up(counts, rows, named, as_a_whole=True)
     verdicts = {
         who: found.verdict(rows[who])
         if whole or found.failed + found.no_ops >= rows[who]
@@ -95,23 +104,28 @@ def _adds_up(
     as_a_whole: bool,
 ) -> bool:
     """Say whether the names explain `failCount`, each for a row or each for all its rows."""
-    failed = idle = 0
-    for who, found in named.items():
-        mine = rows[who]
-        bad = mine if as_a_whole and found.failed else min(found.failed, mine)
-        failed += bad
-        idle += mine - bad if as_a_whole and found.no_ops else min(found.no_ops, mine - bad)
-    # It is not documented on which side a row that changed nothing is counted.
-    return sum(counts) == sum(rows.values()) and counts[1] in {failed, failed + idle}
+    failed = sum(
+        rows[who] if as_a_whole and found.failed else min(found.failed, rows[who])
+        for who, found in named.items()
+    )
+    # It is not documented on which side a row that changed nothing is counted. Were it among the
+    # failures, so might be another row instead, whom no list names: that leaves the rest open.
+    return sum(counts) == sum(rows.values()) and counts[1] == failed
 
 
-def _alone(identity: str, everyone: Mapping[str, _Named], status: int) -> Outcome:
-    """Return what became of the one row of a call: it failed, whomever the answer names.
+def _alone(
+    identity: str, counts: tuple[int, int], everyone: Mapping[str, _Named], status: int
+) -> Outcome | None:
+    """Return what became of the one row of a call, whomever the answer names, if it is counted.
 
     An address inside its fields may be the invalid one, or its identifier came back altered.
     """
+    if counts not in {(0, 1), (1, 0)}:
+        return None
     if identity in everyone:
         return everyone[identity].verdict(1)
+    if counts == (1, 0):
+        return Delivered()
     reasons = [found.verdict(1) for found in everyone.values() if found.failed]
     if reasons and all(reason == reasons[0] for reason in reasons):
         return reasons[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.iterable.answers import Mode, answered, check, users_meaning
+from connectors.iterable.answers import Existence, Mode, answered, check, users_meaning
 from connectors.iterable.bulk import MAX_BODY_BYTES, MAX_ROWS, PROBE_PATH, encoded
 from connectors.iterable.client import IterableClient
 from connectors.iterable.identity import Match, ProjectType, identity_of
@@ -21,24 +21,25 @@ PATH = "/api/users/bulkUpdate"
 PUBLISHED_CALLS_PER_SECOND = 5.0
 
 _HEAD = b'{"users":['
-_TAIL = b'],"createNewFields":true}'
-_TAIL_UPDATE_ONLY = b'],"createNewFields":true,"updateOnly":true}'
 
 
 @dataclass(frozen=True, slots=True)
 class UsersPolicy:
     """How rows meet profiles.
 
-    `update_only` asks for it in the call; Iterable must have switched that on for the project, or
-    it creates unknown users all the same. With `merge_nested` an object keeps the members that a
-    row does not bring, one level deep; without, it is replaced.
+    `existence` is how update mode knows who exists. `update_only` asks for it in the call; Iterable
+    must have switched that on for the project, or it creates unknown users all the same. With
+    `merge_nested` an object keeps the members that a row does not bring, one level deep; without,
+    it is replaced. With `create_fields` the project gets the fields that it does not have; without,
+    it leaves them out.
     """
 
     mode: Mode
     match: Match
     project_type: ProjectType
-    update_only: bool = False
+    existence: Existence | None = None
     merge_nested: bool = False
+    create_fields: bool = True
 
 
 class IterableUsers:
@@ -61,6 +62,9 @@ class IterableUsers:
         )
         if policy.merge_nested:
             self._flags["mergeNestedObjects"] = True
+        only = b',"updateOnly":true' if policy.existence == "update_only" else b""
+        self._tail = b'],"createNewFields":%b%b}' % (encoded(policy.create_fields), only)
+        self._meaning = users_meaning(policy.mode, policy.existence)
 
     @property
     def limits(self) -> CallLimits:
@@ -84,10 +88,8 @@ class IterableUsers:
 
     async def deliver(self, items: Sequence[Item]) -> Answer:
         """Make one bulk call; one outcome per item, in order."""
-        tail = _TAIL_UPDATE_ONLY if self._policy.update_only else _TAIL
-        body = _HEAD + b",".join(item.body for item in items) + tail
-        reply = await self._client.post(PATH, body)
-        return answered(reply, items, users_meaning(self._policy.mode))
+        body = _HEAD + b",".join(item.body for item in items) + self._tail
+        return answered(await self._client.post(PATH, body), items, self._meaning)
 
     async def close(self) -> None:
         await self._client.close()

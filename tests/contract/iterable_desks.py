@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import pytest
+
 from connectors.iterable.answers import Mode
 from connectors.iterable.events import EventsPolicy
 from connectors.iterable.identity import Match, ProjectType
@@ -110,3 +112,13 @@ DESKS = (
     _lists("remove"),
     _lists("mirror"),
 )
+PROFILES = ({"email": "one@x.com", "userId": "1"}, {"email": "two@x.com", "userId": "2"})
+
+
+def for_desks(chosen: Callable[[Desk], bool]) -> pytest.MarkDecorator:
+    """Run a test at the desks of which the promise can be asked."""
+    desks = [desk for desk in DESKS if chosen(desk)]
+    return pytest.mark.parametrize("desk", desks, ids=[desk.name for desk in desks])
+
+
+every_desk = for_desks(lambda _: True)

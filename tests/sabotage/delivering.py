@@ -9,6 +9,7 @@ _DELIVER = "worker/stages/deliver.py"
 _BATCHING = "worker/rules/batching.py"
 _ACCEPT = "worker/stages/accept.py"
 _INTAKE = "worker/rules/intake.py"
+_JUDGE = "worker/stages/judge.py"
 
 DELIVERING = (
     Mutation(
@@ -26,9 +27,9 @@ DELIVERING = (
     Mutation(
         name="buried_first",
         promise="A rejected row has its outcome once the dead-letter topic holds it.",
-        file=_DELIVER,
-        old="            await self._bury.bury(_rejects(judged))\n            self._acknow",
-        new="            self._acknow",
+        file=_JUDGE,
+        old="        await self._bury.bury(_rejects(judged))\n        self._acknow",
+        new="        self._acknow",
         tests=(
             "tests/unit/stages/test_deliver.py::test_rejected_rows_are_buried_before_their_offset_moves",
         ),
@@ -104,7 +105,7 @@ DELIVERING = (
     Mutation(
         name="reject_share",
         promise="When most rows are rejected the sync stops and the topic is not emptied.",
-        file=_DELIVER,
+        file=_JUDGE,
         old="return not unsure and self._share.passes(len(judged), len(_rejects(judged)))",
         new="return not unsure",
         tests=(

@@ -12,6 +12,7 @@ _DIRECTORY = "connectors/iterable/directory.py"
 _TEST_INDEX = "tests/unit/rules/test_existence.py"
 _TEST_ASKING = "tests/unit/rules/test_asking.py"
 _TEST_EXIST = "tests/unit/stages/test_exist.py"
+_TEST_EXIST_MACHINE = "tests/unit/stages/test_exist_machine.py"
 _TEST_DIRECTORY = "tests/contract/test_iterable_directory.py"
 
 EXISTENCE = (
@@ -117,7 +118,7 @@ EXISTENCE = (
         old="            asked.append(self._look_ups.pop(task))\n",
         new="",
         tests=(
-            f"{_TEST_EXIST}::test_each_row_ends_once_and_versions_stay_in_order",
+            f"{_TEST_EXIST_MACHINE}::test_each_row_ends_once_and_versions_stay_in_order",
             f"{_TEST_EXIST}::test_a_stop_ends_every_wait_and_settles_nothing",
         ),
     ),

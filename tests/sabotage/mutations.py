@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.sabotage.answers import ANSWERS
+from tests.sabotage.configuring import CONFIGURING
 from tests.sabotage.counting import COUNTING
 from tests.sabotage.delivering import DELIVERING
 from tests.sabotage.existence import EXISTENCE
@@ -17,6 +18,7 @@ from tests.sabotage.reading import READING
 from tests.sabotage.snapshots import SNAPSHOTS
 
 MUTATIONS = (
+    *CONFIGURING,
     *READING,
     *COUNTING,
     *OWNING,

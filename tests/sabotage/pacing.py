@@ -9,8 +9,11 @@ _RATE = "worker/rules/rate_limit.py"
 _SEND = "worker/stages/send.py"
 _REJECTS = "tests/unit/stages/test_deliver_rejects.py"
 _POSTPONED = "tests/unit/stages/test_deliver_postponed.py"
+_POISON = "tests/unit/stages/test_poison_batch.py"
+_RATE_TESTS = "tests/unit/rules/test_rate_limit.py"
 _RETURNS = "tests/unit/stages/test_partition_returns.py"
 _TURN_TESTS = "tests/unit/rules/test_turns.py"
+_JUDGE = "worker/stages/judge.py"
 
 PACING = (
     Mutation(
@@ -80,7 +83,7 @@ PACING = (
     Mutation(
         name="heals",
         promise="A sync with too many rejects goes on once the cause is gone.",
-        file="worker/stages/deliver.py",
+        file=_JUDGE,
         old="again = [*unsure, *(one.entry for one in judged if _is_reject(one))]",
         new="again = list(unsure)",
         tests=(f"{_REJECTS}::test_a_sync_with_too_many_rejects_heals_by_itself",),
@@ -88,7 +91,7 @@ PACING = (
     Mutation(
         name="last_try",
         promise="A row that is postponed again and again is rejected at last.",
-        file="worker/stages/deliver.py",
+        file=_JUDGE,
         old="return entry.postponed < tries and not is_old",
         new="return not is_old",
         tests=(f"{_POSTPONED}::test_a_postponed_row_is_asked_about_again_and_rejected_at_last",),
@@ -96,7 +99,7 @@ PACING = (
     Mutation(
         name="postponed_waits",
         promise="A newer version waits for a row that is postponed.",
-        file="worker/stages/deliver.py",
+        file=_JUDGE,
         old="        batch[:] = [entry for entry in batch if id(entry) not in ids]\n",
         new="",
         tests=(f"{_POSTPONED}::test_a_newer_version_waits_for_a_postponed_row_and_wins",),
@@ -104,7 +107,7 @@ PACING = (
     Mutation(
         name="had_its_time",
         promise="A backlog is not read at the pace of its unknown users.",
-        file="worker/stages/deliver.py",
+        file=_JUDGE,
         old="is_old = 0 < written < self._clock.now() - tries * seconds",
         new="is_old = written < 0 * tries * seconds",
         tests=(f"{_RETURNS}::test_a_backlog_is_not_read_at_the_pace_of_its_unknown_users",),
@@ -112,9 +115,9 @@ PACING = (
     Mutation(
         name="stale_row",
         promise="A row that is read again counts, not the one of an assignment that ended.",
-        file="worker/stages/deliver.py",
-        old="        ours = self.keep_ours(rows)\n        for entry in ours:\n            self._batcher.postpone",
-        new="        ours = list(rows)\n        for entry in ours:\n            self._batcher.postpone",
+        file=_JUDGE,
+        old="ours = line.keep_ours(rows)\n        for entry in ours:",
+        new="ours = list(rows)\n        for entry in ours:",
         tests=(f"{_RETURNS}::test_a_row_postponed_after_its_partition_went_is_read_again",),
     ),
     Mutation(
@@ -149,10 +152,7 @@ PACING = (
         file=_SEND,
         old="                parts.insert(0, part)  # the other parts may show whose fault it is\n",
         new="                parts.append(part)\n",
-        tests=(
-            "tests/unit/stages/test_poison_batch.py::"
-            "test_a_poison_row_is_found_with_nothing_beside_its_batch",
-        ),
+        tests=(f"{_POISON}::test_a_poison_row_is_found_with_nothing_beside_its_batch",),
     ),
     Mutation(
         name="note_read_back",

@@ -22,6 +22,7 @@ from worker.stages.consume import ConsumePolicy, ConsumeStage
 from worker.stages.deliver import DeliverPolicy, DeliverStage
 from worker.stages.exist import ExistStage
 from worker.stages.interpret import InterpretStage
+from worker.stages.judge import JudgePolicy, JudgeStage
 from worker.stages.pace import PaceStage
 from worker.stages.persist import PersistPolicy, PersistStage
 from worker.stages.send import SendStage
@@ -84,21 +85,20 @@ class Delivering:
         persist, pace = self._persist(name), self._pace(name, destination)
         bury = BuryStage(name, limit, dead_letters, persist)
         interpret = self._interpret(role, name, schemas, destination)
-        exist = self._who_exists.stage(name, pace, persist)
+        exist = self._who_exists.stage(name, pace, persist, bury)
         if exist is not None:
             role.exists[name] = exist
             role.closers.append(exist.close)
         clock, dice, meter = self._clock, self._dice, self._meter
         limits = destination.limits
+        send = SendStage(name, destination, pace, persist, clock=clock, dice=dice, meter=meter)
+        judging = JudgePolicy(probe_seconds=parts.settings.probe_seconds)
         role.delivers[name] = DeliverStage(
             name,
-            DeliverPolicy(
-                BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger),
-                probe_seconds=parts.settings.probe_seconds,
-            ),
+            DeliverPolicy(BatchPolicy(limits.max_rows, limits.max_bytes, sync.linger)),
             AcceptStage(name, interpret, bury, persist, clock=clock, meter=meter),
-            SendStage(name, destination, pace, persist, clock=clock, dice=dice, meter=meter),
-            bury,
+            send,
+            JudgeStage(name, judging, send, bury, clock=clock, meter=meter),
             clock=clock,
             meter=meter,
             entrance=exist,

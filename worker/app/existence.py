@@ -9,6 +9,7 @@ from worker.observe.meter import Meter
 from worker.rules.asking import AskingPolicy
 from worker.rules.rate_limit import RatePolicy
 from worker.stages.ask import AskStage
+from worker.stages.bury import BuryStage
 from worker.stages.exist import ExistPolicy, ExistStage
 from worker.stages.pace import PaceStage
 from worker.stages.persist import PersistStage
@@ -27,7 +28,9 @@ class WhoExists:
         self._meter = meter
         self._paces: dict[str, PaceStage] = {}  # one budget of look-ups for each destination
 
-    def stage(self, name: str, pace: PaceStage, persist: PersistStage) -> ExistStage | None:
+    def stage(
+        self, name: str, pace: PaceStage, persist: PersistStage, bury: BuryStage
+    ) -> ExistStage | None:
         """Return what stands before a sync's batcher, if it has to know who exists.
 
         `pace` is that of its bulk calls: its look-ups have the same turns.
@@ -45,7 +48,7 @@ class WhoExists:
         per_second = limits.exports_per_minute / 60
         exports = RatePolicy(per_second, EXPORT_SHARE, pause_seconds=EXPORT_PAUSE_SECONDS)
         clock, meter = self._clock, self._meter
-        ask = AskStage(name, directory, look_ups, exports, persist, clock=clock, meter=meter)
+        ask = AskStage(name, directory, look_ups, exports, persist, bury, clock=clock, meter=meter)
         policy = ExistPolicy(AskingPolicy(exports=existence == "index"))
         return ExistStage(name, policy, ask, clock=clock, meter=meter)
 

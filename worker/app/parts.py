@@ -108,13 +108,16 @@ class Parts:
         match sync:
             case UsersSync():
                 project = config.project_type
-                only = existence_of(sync, project) == "update_only"
-                return IterableUsers(
-                    client, UsersPolicy(sync.mode, match, project, only, sync.merge_nested)
+                existence = existence_of(sync, project)
+                users = UsersPolicy(
+                    sync.mode, match, project, existence, sync.merge_nested, sync.create_fields
                 )
+                return IterableUsers(client, users)
             case EventsSync():
                 has_id = sync.event_id is not None
-                events = EventsPolicy(sync.event_name, sync.model, match, has_id)
+                events = EventsPolicy(
+                    sync.event_name, sync.model, match, has_id, sync.create_fields
+                )
                 return IterableEvents(client, events)
             case ListsSync():
                 lists = ListsPolicy(

@@ -120,6 +120,10 @@ class UsersSync(_Sync):
         default=False,
         description="yes: an object keeps the members that are not mapped; no: it is replaced",
     )
+    create_fields: bool = Field(
+        default=True,
+        description="no: fields that the project does not have are left out, not created there",
+    )
 
 
 class EventsSync(_Sync):
@@ -136,6 +140,10 @@ class EventsSync(_Sync):
     )
     fields: Fields = Field(
         default={}, description="event field: column, constant or expression, see docs/mapping.md"
+    )
+    create_fields: bool = Field(
+        default=True,
+        description="no: fields that the project does not have are left out, not created there",
     )
 
     @property

@@ -36,21 +36,17 @@ class _Loader(yaml.SafeLoader):
 
 def nodes_and_values(text: str) -> tuple[yaml.Node | None, object]:
     """Return the root node and what it holds; NotReadableError when there is no such thing."""
-    line = 1
     try:
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
-            line = loader.line + 1
             _check_depth(root, 0)
             # Once more from the text: constructing a node rewrites its `<<`.
             return root, yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
         except RecursionError:
             raise NotReadableError(loader.line + 1, "is nested too deeply") from None
-        finally:
-            loader.dispose()
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else line
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise NotReadableError(line, f"not YAML: {error.problem}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

@@ -35,7 +35,7 @@ CALL_RESULTS = (
     "unreadable",
     "configuration",
 )
-LOOK_UP_RESULTS = ("found", "absent", "failed")
+LOOK_UP_RESULTS = ("found", "absent", "refused", "failed")
 EXPORT_RESULTS = ("ok", "failed", "incomplete")
 OUTCOMES: tuple[tuple[str, str], ...] = (
     ("delivered", ""),

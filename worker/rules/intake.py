@@ -107,3 +107,14 @@ def full_partitions(owned: Mapping[Partition, Intake], policy: InFlightPolicy) -
     # All that was read is held: one of them is read on, or nothing would ever be released.
     held = sorted(p for p, i in owned.items() if i.hold and not i.surplus)
     return set(owned) - set(held[:1])
+
+
+def grown(owned: Mapping[Partition, Intake]) -> dict[Partition, int]:
+    """Return what may be committed and is not yet."""
+    found = {p: intake.grown for p, intake in owned.items()}
+    return {p: offset for p, offset in found.items() if offset is not None}
+
+
+def of_first(owned: Mapping[Partition, Intake]) -> dict[Partition, int]:
+    """Return what may be committed of the topic's first partition, moved or not."""
+    return {p: i.tracker.committable for p, i in owned.items() if p.number == 0}

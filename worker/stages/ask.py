@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from connectors.errors import ConnectorError, ThrottledError
+from connectors.errors import ConnectorError, RefusedError, ThrottledError
 from connectors.ports import Directory
+from connectors.records import Rejected, RejectReason
 from worker.clock import Clock
+from worker.rules.batching import Entry
 from worker.rules.identifiers import Identifiers
+from worker.rules.outcomes import Reject
 from worker.rules.rate_limit import RateLimit, RatePolicy
 
 T = TypeVar("T")
@@ -29,6 +32,20 @@ class Pace(Protocol):
     def throttled(self, retry_after_seconds: float | None) -> None: ...
 
 
+class Share(Protocol):
+    """An account of rejects."""
+
+    def passes(self, rows: int, rejected: int) -> bool: ...
+
+
+class Bury(Protocol):
+    """What becomes of rejected rows."""
+
+    def share(self) -> Share: ...
+    async def stop_sync(self) -> None: ...
+    async def bury(self, rejects: Sequence[Reject]) -> None: ...
+
+
 class AskMeter(Protocol):
     """What is counted here."""
 
@@ -46,6 +63,7 @@ class AskStage:
         look_ups: Pace,
         exports: RatePolicy,
         persist: Patience,
+        bury: Bury,
         *,
         clock: Clock,
         meter: AskMeter,
@@ -53,23 +71,43 @@ class AskStage:
         self._sync = sync
         self._directory = directory
         self._persist = persist
+        self._bury = bury
+        self._share = bury.share()
         self._clock = clock
         self._meter = meter
         self._look_ups = look_ups
         self._exports = RateLimit(exports, clock.monotonic())
 
-    async def look_up(self, identity: str) -> tuple[float, bool]:
-        """Return when the look-up that was answered began, and whether there is such a profile."""
+    async def look_up(self, entry: Entry) -> tuple[float, bool | Rejected]:
+        """Return when the look-up that was answered began, and whether there is such a profile.
 
-        async def once() -> tuple[float, bool]:
+        A row whose identifier can't be looked up is rejected: the dead letters hold it by then.
+        While that befalls too many the sync is stopped, and the row looked up again.
+        """
+        while True:
+            began, found = await self._look_up(entry.item.identity)
+            if not isinstance(found, Rejected):
+                self._share.passes(1, 0)
+                return began, found
+            if self._share.passes(1, 1):
+                await self._bury.bury([Reject(entry.message, found, 1)])
+                return began, found
+            await self._bury.stop_sync()
+
+    async def _look_up(self, identity: str) -> tuple[float, bool | Rejected]:
+        async def once() -> tuple[float, bool | Rejected]:
             await self._look_ups.permit(self._sync)
             began = self._clock.now()
             with self._counted(self._meter.look_up, self._look_ups.throttled):
-                return began, await self._directory.exists(identity)
+                try:
+                    return began, await self._directory.exists(identity)
+                except RefusedError as error:
+                    return began, Rejected(RejectReason(error.reason), error.http_status)
 
-        began, exists = await self._persist.until_done(once)
-        self._meter.look_up(self._sync, "found" if exists else "absent")
-        return began, exists
+        began, found = await self._persist.until_done(once)
+        result = "refused" if isinstance(found, Rejected) else "found" if found else "absent"
+        self._meter.look_up(self._sync, result)
+        return began, found
 
     async def export(self, failed: Callable[[], None]) -> tuple[float, Identifiers]:
         """Return when the export that came whole began, and everybody's identifiers.

@@ -19,7 +19,7 @@ from connectors.ports import Assigned, Consumer, ConsumerEvent, Messages, Revoke
 from connectors.records import Message, Partition
 from worker.clock import Clock
 from worker.rules.backoff import BackoffPolicy, backoff_seconds
-from worker.rules.intake import InFlightPolicy, Intake, full_partitions
+from worker.rules.intake import InFlightPolicy, Intake, full_partitions, grown, of_first
 from worker.rules.offsets import OffsetTracker
 from worker.rules.stall import StallWatch
 
@@ -160,7 +160,7 @@ class ConsumeStage:
             await self._look_at_lag(consumer, now)
         if full or now >= self._next_commit:
             self._next_commit = now + self._policy.commit_seconds
-            await self._commit(consumer, self._grown())
+            await self._commit(consumer, grown(self._owned))
 
     async def _look_at_lag(self, consumer: Consumer, now: float) -> None:
         try:
@@ -176,7 +176,7 @@ class ConsumeStage:
         note = self._pace.note(self._sync)
         consumer.annotate(note or group.note)
         if note:  # also when nothing moves the others must find it
-            await self._commit(consumer, self._first())
+            await self._commit(consumer, of_first(self._owned))
         self._refuse_stall(ours, now)
 
     def _refuse_stall(self, lag: Mapping[Partition, int], now: float) -> None:
@@ -279,15 +279,6 @@ class ConsumeStage:
                 self._leaving.append(intake.tracker)
         self._tell_turns()
 
-    def _grown(self) -> dict[Partition, int]:
-        """Return what may be committed and is not yet."""
-        grown = {p: intake.grown for p, intake in self._owned.items()}
-        return {p: offset for p, offset in grown.items() if offset is not None}
-
-    def _first(self) -> dict[Partition, int]:
-        """Return what may be committed of the topic's first partition, moved or not."""
-        return {p: i.tracker.committable for p, i in self._owned.items() if p.number == 0}
-
     async def _commit(self, consumer: Consumer, offsets: Mapping[Partition, int]) -> None:
         """Commit prefixes; a failure is tried again with the next commit."""
         if not offsets:
@@ -307,5 +298,5 @@ class ConsumeStage:
         consumer.pause(ours)
         await self._stop_taking_in(ours)
         await self._deliver.let_go(ours, self._policy.drain_seconds)
-        await self._commit(consumer, self._grown())
+        await self._commit(consumer, grown(self._owned))
         self._drop(ours)

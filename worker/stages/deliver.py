@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from connectors.records import (
-    Delivered,
     Message,
-    Outcome,
     Partition,
-    Postponed,
     Rejected,
     Skipped,
     SkipReason,
-    Undetermined,
     Verdict,
 )
 from worker.clock import Clock, StoppingError
 from worker.rules.batching import Batcher, BatchPolicy, Entry
 from worker.rules.offsets import OffsetTracker
-from worker.rules.outcomes import Reject
 
 ABSENT = Skipped(SkipReason.ABSENT)
 
@@ -51,69 +46,39 @@ class Line(Protocol):
     def drop(self, partitions: frozenset[Partition]) -> list[Entry]: ...
 
 
-class Settlement(Protocol):
-    """A row with its outcome."""
+class JudgedLine(Protocol):
+    """This stage, as the next one sees it."""
 
-    @property
-    def entry(self) -> Entry: ...
-    @property
-    def outcome(self) -> Outcome: ...
-    @property
-    def attempts(self) -> int: ...
+    def keep_ours(self, entries: list[Entry]) -> list[Entry]: ...
+    def postpone(self, entry: Entry, until: float) -> None: ...
+    def finish(self, batch: Iterable[Entry]) -> None: ...
 
 
-class Sender(Protocol):
-    """The next stage, as deliver sees it."""
+class Judge(Protocol):
+    """The next stage: it sends a batch and settles each of its rows."""
+
+    async def deliver(self, batch: list[Entry], line: JudgedLine) -> None: ...
+    def settle(self, entries: Sequence[Entry], verdict: Verdict) -> None: ...
+
+
+class Pace(Protocol):
+    """When calls may leave."""
 
     async def permit(self) -> None: ...
-    async def settle(
-        self,
-        batch: list[Entry],
-        keep_ours: Callable[[list[Entry]], list[Entry]],
-        is_hopeless: Callable[[int, int, int], bool],
-        *,
-        permitted: bool,
-    ) -> Sequence[Settlement]: ...
-
-
-class Share(Protocol):
-    """An account of rejects."""
-
-    def passes(self, rows: int, rejected: int) -> bool: ...
-    def is_hopeless(self, rows: int, accepted: int, refused: int) -> bool: ...
-
-
-class Bury(Protocol):
-    """What becomes of rejected rows."""
-
-    def share(self) -> Share: ...
-    async def stop_sync(self) -> None: ...
-    async def bury(self, rejects: Sequence[Reject]) -> None: ...
 
 
 class DeliverMeter(Protocol):
     """What is counted here."""
 
-    def outcome(self, sync: str, verdict: Verdict, rows: int) -> None: ...
     def given_back(self, sync: str, rows: int) -> None: ...
-    def delivered_at(self, sync: str, changed_at_ns: Sequence[int], now: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverPolicy:
-    """How a sync batches, and how often and how long a row may be postponed."""
+    """How a sync batches, and how many calls may be out."""
 
     batch: BatchPolicy
     max_calls: int = 6
-    postpone_seconds: float = 60.0
-    max_postponed: int = 3
-    probe_seconds: float = 30.0
-
-
-class _Judged(NamedTuple):
-    entry: Entry
-    verdict: Verdict
-    attempts: int
 
 
 class DeliverStage:
@@ -124,8 +89,8 @@ class DeliverStage:
         sync: str,
         policy: DeliverPolicy,
         accept: Accept,
-        send: Sender,
-        bury: Bury,
+        pace: Pace,
+        judge: Judge,
         *,
         clock: Clock,
         meter: DeliverMeter,
@@ -134,17 +99,15 @@ class DeliverStage:
         self._sync = sync
         self._policy = policy
         self._accept = accept
-        self._send = send
-        self._bury = bury
+        self._pace = pace
+        self._judge = judge
         self._clock = clock
         self._meter = meter
-        self._share = bury.share()
         self._batcher = Batcher(policy.batch)
         self._entrance: Line = self._batcher if entrance is None else entrance
         self._trackers: dict[Partition, OffsetTracker] = {}
         self._calls: dict[asyncio.Task[None], list[Entry]] = {}
         self._news = asyncio.Event()
-        self._next_probe = 0.0
 
     # --- for the consume stage -----------------------------------------------------------------
 
@@ -195,7 +158,11 @@ class DeliverStage:
 
     def absent(self, entries: Sequence[Entry]) -> None:
         """Let rows have their outcome that need not be sent: nobody is there to take them."""
-        self._acknowledge([_Judged(entry, ABSENT, 0) for entry in entries])
+        self._judge.settle(entries, ABSENT)
+
+    def rejected(self, entry: Entry, verdict: Rejected) -> None:
+        """Let a row have its outcome that the dead letters hold already."""
+        self._judge.settle([entry], verdict)
 
     def keep_ours(self, entries: list[Entry]) -> list[Entry]:
         """Return the entries that are ours to send; the others are left to their next owner."""
@@ -205,6 +172,14 @@ class DeliverStage:
             self._give_back([e for e in entries if id(e) not in kept])
         return ours
 
+    def postpone(self, entry: Entry, until: float) -> None:
+        """Keep a row of a call for later."""
+        self._batcher.postpone(entry, until)
+
+    def finish(self, batch: Iterable[Entry]) -> None:
+        """Let newer versions of rows that are not in a call any more take their place."""
+        self._batcher.finish(batch)
+
     # --- sending -------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -212,7 +187,7 @@ class DeliverStage:
         with contextlib.suppress(StoppingError):
             while True:
                 await self._batch_is_due()
-                await self._send.permit()
+                await self._pace.permit()
                 # Taken only now: rows that arrived during the wait are in, newer versions too.
                 if batch := self._batcher.take():
                     self._start(batch)
@@ -247,99 +222,7 @@ class DeliverStage:
 
     async def _deliver(self, batch: list[Entry]) -> None:
         with contextlib.suppress(StoppingError):
-            judged, unsure = await self._ask(batch, batch, permitted=True)
-            while not self._believes(judged, unsure):
-                await self._bury.stop_sync()
-                if not self._may_probe():
-                    continue
-                # The cause may be gone by now: whoever was not accepted is asked about again.
-                again = [*unsure, *(one.entry for one in judged if _is_reject(one))]
-                accepted = [one for one in judged if not _is_reject(one)]
-                judged, unsure = await self._ask(batch, again, permitted=False)
-                judged = accepted + judged
-                if not unsure and not _rejects(judged):
-                    self._next_probe = 0.0  # cured: the others need not wait
-            await self._bury.bury(_rejects(judged))
-            self._acknowledge(judged)
-
-    async def _ask(
-        self, batch: list[Entry], rows: list[Entry], *, permitted: bool
-    ) -> tuple[list[_Judged], list[Entry]]:
-        doubt = self._share.is_hopeless
-        settled = await self._send.settle(rows, self.keep_ours, doubt, permitted=permitted)
-        return self._judged(batch, settled)
-
-    def _may_probe(self) -> bool:
-        """Say whether this call is the one that looks whether the sync may go on.
-
-        A stopped sync looks once in an interval, however many of its calls wait: the syncs beside
-        it have the same rate.
-        """
-        now = self._clock.monotonic()
-        if now < self._next_probe:
-            return False
-        self._next_probe = now + self._policy.probe_seconds
-        return True
-
-    def _believes(self, judged: Sequence[_Judged], unsure: Sequence[Entry]) -> bool:
-        return not unsure and self._share.passes(len(judged), len(_rejects(judged)))
-
-    def _judged(
-        self, batch: list[Entry], settled: Sequence[Settlement]
-    ) -> tuple[list[_Judged], list[Entry]]:
-        """Return what has its verdict, and whom nobody asked about to the end.
-
-        The rest leaves the batch for later; after its last try it is rejected.
-        """
-        judged: list[_Judged] = []
-        unsure: list[Entry] = []
-        later: list[Entry] = []
-        for one in settled:
-            outcome = one.outcome
-            if isinstance(outcome, Undetermined):
-                unsure.append(one.entry)
-                continue
-            if isinstance(outcome, Postponed):
-                if self._has_time(one.entry):
-                    later.append(one.entry)
-                    continue
-                outcome = Rejected(outcome.reason, outcome.http_status)
-            judged.append(_Judged(one.entry, outcome, one.attempts))
-        self._postpone(batch, later)
-        return judged, unsure
-
-    def _has_time(self, entry: Entry) -> bool:
-        """Say whether a row may be asked about again later.
-
-        It holds up the offsets behind it meanwhile, so a row that is older than all its tries
-        would take has had its time: a backlog is not read at the pace of its unknown users.
-        """
-        tries, seconds = self._policy.max_postponed, self._policy.postpone_seconds
-        written = entry.message.timestamp_ms / 1000
-        is_old = 0 < written < self._clock.now() - tries * seconds
-        return entry.postponed < tries and not is_old
-
-    def _postpone(self, batch: list[Entry], rows: list[Entry]) -> None:
-        # Out of the batch: a call of their own may be under way before this one has its end.
-        ids = {id(entry) for entry in rows}
-        batch[:] = [entry for entry in batch if id(entry) not in ids]
-        until = self._clock.monotonic() + self._policy.postpone_seconds
-        ours = self.keep_ours(rows)
-        for entry in ours:
-            self._batcher.postpone(entry, until)
-        kept = {id(entry) for entry in ours}
-        self._batcher.finish(entry for entry in rows if id(entry) not in kept)
-
-    def _acknowledge(self, judged: Sequence[_Judged]) -> None:
-        counts: dict[Verdict, int] = {}
-        for entry, verdict, _ in judged:
-            for tracker, offset in entry.covers:
-                tracker.ack(offset)
-            counts[verdict] = counts.get(verdict, 0) + len(entry.covers)
-        for verdict, rows in counts.items():
-            self._meter.outcome(self._sync, verdict, rows)
-        changed = [e.changed_at_ns for e, verdict, _ in judged if isinstance(verdict, Delivered)]
-        self._meter.delivered_at(self._sync, changed, self._clock.now())
+            await self._judge.deliver(batch, self)
 
     def _give_back(self, entries: Sequence[Entry]) -> None:
         """Leave rows to the partition's next owner.
@@ -356,11 +239,3 @@ class DeliverStage:
                     tracker.give_back(1)
         if entries:
             self._meter.given_back(self._sync, sum(len(e.covers) for e in entries))
-
-
-def _is_reject(judged: _Judged) -> bool:
-    return isinstance(judged.verdict, Rejected)
-
-
-def _rejects(judged: Sequence[_Judged]) -> list[Reject]:
-    return [Reject(e.message, v, n) for e, v, n in judged if isinstance(v, Rejected)]

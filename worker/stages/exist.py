@@ -2,7 +2,7 @@
 
     accept → line → known? ── yes → send
                       ├────── no → absent
-                      └─ not known → look-up, or the next export → send | absent
+                      └─ not known → look-up, or the next export → send | absent | rejected
 
 An export is one call whatever its size, so it is made when it spares some thousand look-ups. While
 a row is asked about its newer versions wait in the line.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from connectors.records import Partition
+from connectors.records import Partition, Rejected
 from worker.clock import Clock, StoppingError
 from worker.rules.asking import Asking, AskingPolicy, in_parts
 from worker.rules.batching import Batcher, BatchPolicy, Entry
@@ -36,16 +36,17 @@ _NO_BYTES_LIMIT = 2**62  # what is taken out of the line here is no call
 
 
 class Next(Protocol):
-    """What follows: known rows are sent, absent ones have their outcome."""
+    """What follows: known rows are sent, absent and buried ones have their outcome."""
 
     def send(self, entry: Entry) -> None: ...
     def absent(self, entries: Sequence[Entry]) -> None: ...
+    def rejected(self, entry: Entry, verdict: Rejected) -> None: ...
 
 
 class Asker(Protocol):
     """Who answers: the destination, within its rates, in the end."""
 
-    async def look_up(self, identity: str) -> tuple[float, bool]: ...
+    async def look_up(self, entry: Entry) -> tuple[float, bool | Rejected]: ...
     async def export(self, failed: Callable[[], None]) -> tuple[float, Identifiers]: ...
     async def close(self) -> None: ...
 
@@ -78,7 +79,7 @@ class ExistStage:
         self._index = ExistenceIndex(policy.index)
         self._line = Batcher(BatchPolicy(ROWS_A_TURN, _NO_BYTES_LIMIT, linger_seconds=0.0))
         self._asking = Asking(policy.asking, self._index)
-        self._look_ups: dict[asyncio.Task[tuple[float, bool]], Entry] = {}
+        self._look_ups: dict[asyncio.Task[tuple[float, bool | Rejected]], Entry] = {}
         self._export: asyncio.Task[tuple[float, Identifiers]] | None = None
         self._news = asyncio.Event()
 
@@ -143,7 +144,7 @@ class ExistStage:
             self._export = self._start(self._ask.export(self._no_export), "export")
             self._asking.export_began(now)
         while (entry := self._asking.next_look_up(len(self._look_ups), now, wall)) is not None:
-            task = self._start(self._ask.look_up(entry.item.identity), "look-up")
+            task = self._start(self._ask.look_up(entry), "look-up")
             self._look_ups[task] = entry
 
     def _judge(self, entries: Sequence[Entry], following: Next) -> None:
@@ -166,13 +167,20 @@ class ExistStage:
             self._judge(self._asking.take(keys), following)
             await self._clock.breathe()
 
-    def _hand_on(self, known: Sequence[Entry], absent: Sequence[Entry], following: Next) -> None:
+    def _hand_on(
+        self,
+        known: Sequence[Entry],
+        absent: Sequence[Entry],
+        following: Next,
+        *,
+        settled: Sequence[Entry] = (),
+    ) -> None:
         for entry in known:
             following.send(entry)
         if absent:
             following.absent(absent)
         # Only now: what was parked behind a row must come to the next stage after it.
-        self._line.finish([*known, *absent])
+        self._line.finish([*known, *absent, *settled])
         if self._line.waiting:
             self._news.set()
 
@@ -182,10 +190,14 @@ class ExistStage:
         """Give rows that were looked up their way; say whether others have an answer by that."""
         was_proven = self._index.is_proven
         for task in [t for t in self._look_ups if t.done()]:
-            asked_at, exists = task.result()
+            asked_at, found = task.result()
             entry = self._look_ups.pop(task)
-            self._learn(entry, asked_at, exists=exists)
-            self._hand_on([entry] if exists else [], [] if exists else [entry], following)
+            if isinstance(found, Rejected):
+                following.rejected(entry, found)
+                self._hand_on([], [], following, settled=[entry])
+                continue
+            self._learn(entry, asked_at, exists=found)
+            self._hand_on([entry] if found else [], [] if found else [entry], following)
         if was_proven or not self._index.is_proven:
             return False
         self._asking.export_judged(whole=True)

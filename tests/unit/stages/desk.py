@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from connectors.ports import Assigned, Messages
 from connectors.records import Item, Message, Partition
+from tests.delivering_meter import CountingMeter
 from tests.fakes import (
     P0,
-    CountingMeter,
     FakeClock,
     FakeConsumer,
     FakeDeadLetters,
@@ -28,6 +28,7 @@ from worker.stages.accept import AcceptStage
 from worker.stages.bury import BuryStage
 from worker.stages.consume import ConsumePolicy, ConsumeStage
 from worker.stages.deliver import DeliverPolicy, DeliverStage
+from worker.stages.judge import JudgePolicy, JudgeStage
 from worker.stages.pace import PaceStage
 from worker.stages.persist import PersistPolicy, PersistStage
 from worker.stages.send import SendStage
@@ -87,7 +88,9 @@ class Desk:
             DeliverPolicy(batch or BatchPolicy(linger_seconds=0.0), max_calls),
             self.accepting,
             self.send,
-            self.bury,
+            JudgeStage(
+                SYNC, JudgePolicy(), self.send, self.bury, clock=self.clock, meter=self.meter
+            ),
             clock=self.clock,
             meter=self.meter,
         )

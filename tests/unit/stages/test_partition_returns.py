@@ -62,7 +62,7 @@ async def test_rows_that_are_taken_in_while_their_partition_goes_are_given_back(
         if any(one.offset for one in messages):
             await known.wait()
 
-    desk.interpreter.learn = learn  # type: ignore[method-assign]
+    desk.interpreter.learn = learn  # type: ignore[method-assign,assignment]
     desk.destination.hold = True
     async with desk.running():
         desk.consumer.tick(Assigned({P0: 0}, {P0: 0}))

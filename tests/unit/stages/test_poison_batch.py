@@ -6,6 +6,8 @@ import asyncio
 import random
 from collections.abc import Sequence
 
+import pytest
+
 from connectors.errors import RetryableError
 from connectors.records import Delivered, Item, Outcome, Rejected, RejectReason
 from tests.fakes import kind_of, message
@@ -67,9 +69,11 @@ async def test_in_an_outage_nobody_is_to_blame() -> None:
     assert {Delivered()} == {s.outcome for s in settled}
 
 
-async def test_a_poison_row_is_found_with_nothing_beside_its_batch() -> None:
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_poison_row_is_found_with_nothing_beside_its_batch(seed: int) -> None:
     """One partition, full of rows behind it: the good half shows that the server works."""
     desk = Desk()
+    desk.send._dice = random.Random(seed)
     desk.destination.answer = fails_at_bad
     settled = await desk.send.settle(rows(64), list, never, permitted=True)
 
