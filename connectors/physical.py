@@ -81,8 +81,9 @@ class PhysicalDecoder:
                     number |= (byte & 127) << shift
                     shift += 7
                     at += 1
-                if byte > 127:  # a foreign record of 4 MB of these would take hours
-                    raise UndecodableError("a number does not end")
+                # A foreign record of 4 MB of these would take hours, and a day has 64 bits.
+                if byte > 127 or (shift == 63 and byte > 1):
+                    raise UndecodableError("a number has more than 64 bits")
                 number |= byte << shift
                 at += 1
             if kind == long:

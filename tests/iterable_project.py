@@ -46,7 +46,9 @@ class Project:
         url: str | None = None,
     ) -> IterableUsers:
         """The destination under test."""
-        made = IterableUsers(self._client(url), UsersPolicy(mode, match, project_type))
+        fast = mode == "update" and match == "userId" and project_type == "email"
+        policy = UsersPolicy(mode, match, project_type, "prefer_user_id" if fast else None)
+        made = IterableUsers(self._client(url), policy)
         self._made.append(made)
         return made
 

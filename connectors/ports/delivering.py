@@ -76,7 +76,10 @@ class Directory(Protocol):
         ...
 
     async def exists(self, identity: str) -> bool:
-        """Make one call; say whether there is such a profile."""
+        """Make one call; say whether there is such a profile.
+
+        Raises RefusedError when the identity itself can't be asked about.
+        """
         ...
 
     async def close(self) -> None: ...

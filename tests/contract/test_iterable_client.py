@@ -252,3 +252,14 @@ async def test_look_ups_leave_room_for_a_bulk_call() -> None:
         replies = await asyncio.gather(*reads)
 
     assert [200] * 200 == [reply.status for reply in replies]
+
+
+@pytest.mark.parametrize("place", ["http://ann:secret@127.0.0.1:1", "http://127.0.0.1:1/secret/"])
+async def test_an_error_shows_scheme_and_host_and_no_more_of_the_address(place: str) -> None:
+    """A user's name and password may stand in it."""
+    client = IterableClient(place, lambda: KEY)
+    with pytest.raises(RetryableError, match=r"Iterable at http://127\.0\.0\.1:1 is") as raised:
+        await client.get(PATH)
+    await client.close()
+
+    assert "secret" not in str(raised.value)

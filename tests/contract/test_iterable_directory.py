@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from connectors.errors import ConfigurationError, RetryableError, ThrottledError
+from connectors.errors import ConfigurationError, RefusedError, RetryableError, ThrottledError
 from connectors.iterable.client import IterableClient
 from connectors.iterable.directory import IterableDirectory
 from connectors.iterable.identity import Match
@@ -84,7 +84,6 @@ async def test_200_000_identifiers_are_never_in_memory_together(project: Project
         ("email", "one@x.com", True),
         ("email", "two+b/c@x.com", True),
         ("email", "nobody@x.com", False),
-        ("email", "a..b@x.com", False),  # ours is the wider idea of an address
         ("userId", "1", True),
         ("userId", "2 &=#%+/", True),
         ("userId", "9", False),
@@ -96,9 +95,18 @@ async def test_a_look_up_says_whether_there_is_such_a_profile(
     identity: str,
     expected: bool,  # noqa: FBT001  # a parameter of the test
 ) -> None:
-    """Whatever characters the identifier has; nobody has one that Iterable finds malformed."""
+    """Whatever characters the identifier has."""
     async with closed_after(directory(project, match)) as port:
         assert expected is await port.exists(identity)
+
+
+async def test_an_address_that_iterable_finds_malformed_is_refused(project: Project) -> None:
+    """Ours is the wider idea of an address; its row is to be set aside, not to be skipped."""
+    async with closed_after(directory(project)) as port:
+        with pytest.raises(RefusedError) as raised:
+            await port.exists("a..b@x.com")
+
+    assert ("invalid_identity", 400) == (raised.value.reason, raised.value.http_status)
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "cut_before_apply", "html"])
@@ -213,7 +221,9 @@ async def test_lines_come_whole_however_they_are_cut() -> None:
         (400, b"No user with that id exists!"),
         (404, b'{"code":"error.users.noUserWithIdExists"}'),
         (400, b'{"code":"UnknownEmailError","msg":"No user exists with email a@x.com"}'),
+        (409, b'{"code":"ForgottenUserError"}'),
         (200, b"{}"),
+        (200, b" { }"),
         (200, b'{"user":{}}'),
         (200, b'{"user":null}'),
     ],
@@ -232,9 +242,12 @@ async def test_nobody_is_said_in_many_ways(status: int, body: bytes) -> None:
     ("status", "body", "error"),
     [
         (200, b"<html>busy</html>", RetryableError),
+        (200, b"[]", RetryableError),
+        (200, b'{"code":"GenericError","msg":"Unable to look"}', RetryableError),
+        (200, b'{"user":"a@x.com"}', RetryableError),
         (500, b"No user with that id exists!", RetryableError),
-        (400, b'{"code":"BadParams","msg":"a@x.com"}', ConfigurationError),
         (404, b"<html>Action not found</html>", ConfigurationError),
+        (404, b'{"code":["x"]}', ConfigurationError),
         (403, b'{"code":"Forbidden"}', ConfigurationError),
     ],
 )
@@ -250,4 +263,32 @@ async def test_what_does_not_say_it_says_nothing(
         with pytest.raises(error) as raised:
             await port.exists("a@x.com")
 
+    assert "a@x.com" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, b'{"code":"BadParams","msg":"a@x.com"}', "invalid_identity"),
+        (400, b'{"code":"InvalidUserIdError","msg":"a@x.com"}', "invalid_identity"),
+        (400, b"Bad request: a@x.com", "unexplained"),
+        (400, b'{"code":["x"]}', "unexplained"),
+        (409, b"", "unexplained"),
+        (413, b"<html>", "unexplained"),
+        (414, b"<html>URI too long", "unexplained"),
+    ],
+)
+async def test_a_look_up_that_is_refused_is_the_fault_of_its_row(
+    status: int, body: bytes, reason: str
+) -> None:
+    """One identifier was asked about: it must not stop those of all others."""
+
+    async def serve(_: web.Request, response: web.StreamResponse) -> None:
+        await response.write(body)
+
+    async with serving(serve, status) as port:
+        with pytest.raises(RefusedError) as raised:
+            await port.exists("a@x.com")
+
+    assert (reason, status) == (raised.value.reason, raised.value.http_status)
     assert "a@x.com" not in str(raised.value)

@@ -18,7 +18,6 @@ from tests.iterable_project import Project, item, run_project
 from tests.unit.stages.desk import Desk
 from worker.rules.batching import Entry
 from worker.rules.offsets import OffsetTracker
-from worker.rules.outcomes import DeadLetterLimit
 from worker.stages.send import SendStage
 
 ROWS = 1_000
@@ -43,7 +42,6 @@ def stage(users: IterableUsers) -> SendStage:
     return SendStage(
         "people",
         users,
-        DeadLetterLimit(max_share=1.0),
         desk.pace,
         desk.persist,
         clock=desk.clock,
@@ -59,7 +57,7 @@ def entry(users: IterableUsers, number: int, **fields: object) -> Entry:
 
 async def rejected(users: IterableUsers, batch: list[Entry]) -> dict[int, Rejected]:
     """Settle the batch: the rows that were rejected; every other row was delivered."""
-    settled = await stage(users).settle(batch, lambda part: part, permitted=True)
+    settled = await stage(users).settle(batch, lambda part: part, lambda *_: False, permitted=True)
     assert sorted(e.item.identity for e in batch) == sorted(s.entry.item.identity for s in settled)
     bad = {int(s.entry.item.identity): s.outcome for s in settled if s.outcome != Delivered()}
     assert all(isinstance(outcome, Rejected) for outcome in bad.values())

@@ -13,7 +13,7 @@ from tests.iterable_project import Project, deliver, run_project
 
 
 def users(project: Project, match: Match, kind: ProjectType) -> IterableUsers:
-    policy = UsersPolicy("update", match, kind, update_only=True)
+    policy = UsersPolicy("update", match, kind, "update_only")
     return IterableUsers(IterableClient(project.url, lambda: project.key), policy)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 import time
 
+import pytest
+
 from connectors.avro import RowDecoder, RowEncoder, UndecodableError
+from connectors.physical import PhysicalDecoder
 from tests.unit.connectors.test_avro import COLUMNS, SCHEMA
 
 RECORDS = 100_000
@@ -33,10 +36,13 @@ def broken(record: bytes, dice: random.Random) -> bytes:
     return record[:5] + bytes(body)
 
 
-def test_poison_is_set_aside_and_holds_nobody_up() -> None:
+@pytest.mark.parametrize("kind", [RowDecoder, PhysicalDecoder])
+def test_poison_is_set_aside_and_holds_nobody_up(
+    kind: type[RowDecoder | PhysicalDecoder],
+) -> None:
     """No other error than ours, no row of half its bytes, none takes longer than 50 ms."""
     [record] = RowEncoder(SCHEMA, 1, COLUMNS).encode([ROW])
-    decoder, dice = RowDecoder(SCHEMA), random.Random(20)
+    decoder, dice = kind(SCHEMA), random.Random(20)
     undecodable, slowest = 0, 0.0
     for _ in range(RECORDS):
         poison = broken(record, dice)

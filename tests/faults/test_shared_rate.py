@@ -21,7 +21,7 @@ from connectors.records import Change, Column, ColumnType
 from tests.e2e.system import MODEL, SYNC, System, WorkerProcess, installation, wait_until
 from worker.clock import SystemClock
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 PARTITIONS = 6
 RATE = 4.5  # nine tenths of the five a second that Iterable permits

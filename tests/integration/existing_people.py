@@ -32,6 +32,7 @@ from worker.stages.ask import AskStage
 from worker.stages.bury import BuryStage
 from worker.stages.deliver import DeliverPolicy, DeliverStage
 from worker.stages.exist import ExistPolicy, ExistStage
+from worker.stages.judge import JudgePolicy, JudgeStage
 from worker.stages.pace import PaceStage
 from worker.stages.persist import PersistPolicy, PersistStage
 from worker.stages.send import SendStage
@@ -119,30 +120,31 @@ async def running_sync(iterable: StandIn) -> AsyncIterator[Sync]:
     """Put the stages together as a worker does, and let them run as long as the context lasts."""
     stop = asyncio.Event()
     clock, dice, meter = MovedClock(stop), random.Random(7), Meter([], [SYNC], MqrPolicy())
-    users = IterableUsers(_client(iterable), UsersPolicy("update", "email", "email"))
+    users = IterableUsers(_client(iterable), UsersPolicy("update", "email", "email", "index"))
     directory = IterableDirectory(_client(iterable), "email")
     persist = PersistStage(SYNC, PersistPolicy(), clock=clock, dice=dice, meter=meter)
     pace = PaceStage(RatePolicy(5.0), Turns(15.0), clock)
     pace.has(SYNC, 1)
     pace.owns(SYNC, frozenset({0}))
-    limit = DeadLetterLimit()
-    bury = BuryStage(SYNC, limit, FakeDeadLetters(), persist)
+    bury = BuryStage(SYNC, DeadLetterLimit(), FakeDeadLetters(), persist)
     ask = AskStage(
         SYNC,
         directory,
         pace.beside(RatePolicy(directory.limits.look_ups_per_second)),
         RatePolicy(directory.limits.exports_per_minute / 60, 0.25),
         persist,
+        bury,
         clock=clock,
         meter=meter,
     )
     exist = ExistStage(SYNC, ExistPolicy(), ask, clock=clock, meter=meter)
+    send = SendStage(SYNC, users, pace, persist, clock=clock, dice=dice, meter=meter)
     deliver = DeliverStage(
         SYNC,
         DeliverPolicy(BatchPolicy()),
         AcceptStage(SYNC, EmailRows(users), bury, persist, clock=clock, meter=meter),
-        SendStage(SYNC, users, limit, pace, persist, clock=clock, dice=dice, meter=meter),
-        bury,
+        send,
+        JudgeStage(SYNC, JudgePolicy(), send, bury, clock=clock, meter=meter),
         clock=clock,
         meter=meter,
         entrance=exist,

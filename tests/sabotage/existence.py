@@ -13,6 +13,7 @@ _TEST_INDEX = "tests/unit/rules/test_existence.py"
 _TEST_ASKING = "tests/unit/rules/test_asking.py"
 _TEST_EXIST = "tests/unit/stages/test_exist.py"
 _TEST_EXIST_MACHINE = "tests/unit/stages/test_exist_machine.py"
+_TEST_REFUSED = "tests/unit/stages/test_exist_refused.py"
 _TEST_DIRECTORY = "tests/contract/test_iterable_directory.py"
 
 EXISTENCE = (
@@ -148,11 +149,37 @@ EXISTENCE = (
         tests=(f"{_TEST_DIRECTORY}::test_what_is_no_export_is_an_error",),
     ),
     Mutation(
+        name="odd_address",
+        promise="One odd identifier is rejected and does not stop the look-ups of all others.",
+        file=_DIRECTORY,
+        old="    except (RefusedError, TooLargeError, ConfigurationError) as error:\n",
+        new="    except TooLargeError as error:\n",
+        tests=(f"{_TEST_DIRECTORY}::test_a_look_up_that_is_refused_is_the_fault_of_its_row",),
+    ),
+    Mutation(
+        name="odd_buried",
+        promise="A row that can't be looked up is a dead letter before it has its outcome.",
+        file=_ASK,
+        old="                await self._bury.bury([Reject(entry.message, found, 1)])\n",
+        new="",
+        tests=(f"{_TEST_REFUSED}::test_without_a_dead_letter_a_rejected_row_has_no_outcome",),
+    ),
+    Mutation(
+        name="odd_share",
+        promise="Look-ups that are all refused stop the sync and bury nothing.",
+        file=_ASK,
+        old="            if self._share.passes(1, 1):\n",
+        new="            if found:\n",
+        tests=(
+            f"{_TEST_REFUSED}::test_too_many_rows_that_cannot_be_looked_up_stop_the_sync_and_bury_nothing",
+        ),
+    ),
+    Mutation(
         name="no_word_no_absence",
         promise="An answer that does not say that nobody is there is no such word.",
         file=_DIRECTORY,
-        old='        if document is None:\n            raise _unreadable("look-up")\n',
-        new="        if document is None:\n            return False\n",
+        old='answer is None or (answer and "user" not in answer)',
+        new="answer is None",
         tests=(f"{_TEST_DIRECTORY}::test_what_does_not_say_it_says_nothing",),
     ),
 )

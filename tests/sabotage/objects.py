@@ -22,6 +22,16 @@ OBJECTS = (
         tests=(f"{_SUITE}::test_a_row_that_is_sent_again_changes_nothing",),
     ),
     Mutation(
+        name="create_fields",
+        promise="Where nobody wants new fields none are made.",
+        file="worker/app/parts.py",
+        old="sync.merge_nested, sync.create_fields\n",
+        new="sync.merge_nested\n",
+        tests=(
+            "tests/unit/config/test_create_fields.py::test_each_call_says_whether_fields_may_be_made",
+        ),
+    ),
+    Mutation(
         name="event_space",
         promise="Rows of two models with the same key are two events.",
         file=_EVENTS,

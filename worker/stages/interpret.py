@@ -93,17 +93,24 @@ class InterpretStage:
         reader = None if schema_id is None else self._readers.get(schema_id)
         if reader is None:
             return Rejected(RejectReason.UNDECODABLE)
-        mapper = reader.who if gone else reader.row
         try:
-            row = mapper(reader.decoder.decode(message.value))
-            if not (row.wanted or gone or self._encoder.removes):
-                return Skipped(SkipReason.FILTERED)
-            item = self._encoder.encode(row, message.key, gone=gone or not row.wanted)
+            return self._mapped(reader, message.value, message.key, gone=gone)
         except UndecodableError:
             return Rejected(RejectReason.UNDECODABLE)
-        except UnmappableError:
+        except (UnmappableError, TypeError, ValueError, RecursionError, OverflowError):
+            # Libraries have words of their own for what no JSON holds: one row stops nobody.
             return Rejected(RejectReason.UNMAPPABLE)
-        return item if item is not None else Rejected(RejectReason.INVALID_IDENTITY)
+
+    def _mapped(
+        self, reader: _Reader, value: bytes, key: bytes, *, gone: bool
+    ) -> Item | Skipped | Rejected:
+        row = (reader.who if gone else reader.row)(reader.decoder.decode(value))
+        if row.wanted or gone:
+            item = self._encoder.encode(row, key, gone=gone)
+            return Rejected(RejectReason.INVALID_IDENTITY) if item is None else item
+        # Of a row that is left out and is nobody's there is nobody to remove.
+        item = self._encoder.encode(row, key, gone=True) if self._encoder.removes else None
+        return Skipped(SkipReason.FILTERED) if item is None else item
 
     def changed_at_ns(self, message: Message) -> int:
         """Return when the model says the row changed, in nanoseconds; 0 when it does not say."""

@@ -16,8 +16,10 @@ from worker.config.load import load_config
 from worker.config.settings import Settings
 from worker.observe.meter import Meter
 from worker.rules.mqr import MqrPolicy
+from worker.rules.outcomes import DeadLetterLimit
 from worker.rules.rate_limit import RatePolicy
 from worker.rules.turns import Turns
+from worker.stages.bury import BuryStage
 from worker.stages.pace import PaceStage
 from worker.stages.persist import PersistPolicy, PersistStage
 
@@ -76,7 +78,9 @@ async def test_a_stage_finds_out_where_iterable_can_not_be_told(
     clock, meter = SystemClock(asyncio.Event()), Meter([], [SYNC], MqrPolicy())
     persist = PersistStage(SYNC, PersistPolicy(), clock=clock, dice=random.Random(7), meter=meter)
     pace = PaceStage(RatePolicy(5.0), Turns(15.0), clock)
-    stage = WhoExists(parts(tmp_path, change), clock, meter).stage(SYNC, pace, persist)
+    made = parts(tmp_path, change)
+    bury = BuryStage(SYNC, DeadLetterLimit(), made.dead_letters(SYNC), persist)
+    stage = WhoExists(made, clock, meter).stage(SYNC, pace, persist, bury)
 
     assert needed is (stage is not None)
     if stage is not None:

@@ -81,7 +81,6 @@ def test_the_poller_needs_every_column_that_is_read(load: Load) -> None:
     [
         "A == 'x.matches(\"(\")'",
         'A.matches("^[a-z]+$") // not .matches("(")',
-        "A.matches(B)",
         "true ? 1 : 1 / 0",
         "null",
     ],

@@ -42,6 +42,13 @@ def test_the_older_envelope_is_enough() -> None:
     assert [Delivered()] == outcomes(reply(counts, 202), rows("5"), UPSERT)
 
 
+def test_counts_may_be_written_as_decimals() -> None:
+    """JSON knows no whole numbers: such an answer was retried for ever."""
+    counts = {"successCount": 2.0, "failCount": 0.0}
+
+    assert [Delivered()] * 2 == outcomes(reply(counts), rows("5", "7"), UPSERT)
+
+
 def test_fields_made_and_left_out_are_counted() -> None:
     """How many, not which: their names are text of Iterable."""
     body = {

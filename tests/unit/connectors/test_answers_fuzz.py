@@ -31,10 +31,11 @@ ROWS = [
 ]
 MEANINGS = [
     users_meaning("upsert"),
-    users_meaning("update"),
+    users_meaning("update", "prefer_user_id"),
+    users_meaning("update", "index"),
     events_meaning(),
-    lists_meaning("subscribe", creates=True),
-    lists_meaning("unsubscribe", creates=True),
+    lists_meaning("subscribe", None),
+    lists_meaning("unsubscribe", None),
 ]
 LISTS = [f"{reason}{kind}" for reason in REASONS for kind in ("Emails", "UserIds")]
 CODES = ["Success", "BadJsonBody", "InvalidEmailAddressError", "RequestFieldsTypesMismatched"]

@@ -44,6 +44,13 @@ def test_an_event_says_what_happened_to_whom_and_when() -> None:
     assert ("7", "e-1", "") == (item.identity, item.key, item.call)
 
 
+def test_fields_of_events_are_not_made_where_nobody_wants_them() -> None:
+    """The setting `create_fields`; each event says it."""
+    policy = EventsPolicy("login", "logins", "userId", create_fields=False)
+
+    assert orjson.loads(encoded(IterableEvents(CLIENT, policy)).body)["createNewFields"] is False
+
+
 def test_an_id_is_made_of_the_key_and_does_not_show_it() -> None:
     """The same row again is the same event; the key may be an address."""
     key = b"ann@example.com"

@@ -28,9 +28,9 @@ def judged(expected: str, came: str, *values: object, offending: object = None) 
 @pytest.mark.parametrize(
     ("expected", "came", "fine", "bad"),
     [
-        ("date", "string keyword", ["2001-02-03", "2001-02-03 04:05:06 +00:00"], ["soon", ""]),
+        ("date", "string keyword", ["2001-02-03", "2001-02-03 04:05:06 +00:00"], ["soon", "1 2"]),
         ("date", "long", ["2001-02-03", None], [7, -1]),
-        ("long", "string keyword", [7, None], ["x", ""]),
+        ("long", "string keyword", [7, None], ["x", "y"]),
         ("long", "string keyword", [7], ["2001-02-03", "1 2", "-"]),
         ("long", "date", [7], ["soon"]),
         ("long", "double", [7, 7.0], [7.5]),
@@ -68,6 +68,11 @@ def test_all_values_of_the_refused_type_are_at_fault(
         ("boolean", "string keyword", "true"),
         ("date", "string keyword", "2020-04-13 14:04:09.000"),
         ("date", "string keyword", "2024/05/06"),
+        ("date", "string keyword", "20260101"),
+        ("date", "string keyword", "1577836800"),
+        ("date", "string keyword", ""),
+        ("long", "string keyword", ""),
+        ("double", "string keyword", ""),
         ("geo_location", "string keyword", "1.5,2.5"),
         ("ip", "string keyword", "x"),
     ],

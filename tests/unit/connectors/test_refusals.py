@@ -19,7 +19,7 @@ from connectors.iterable.client import Reply
 from connectors.records import Postponed, RejectReason, Skipped, SkipReason
 from tests.unit.connectors.iterable_answers import clash, mismatch, outcomes, reply, row, rows
 
-UPDATE = users_meaning("update")
+UPDATE = users_meaning("update", "prefer_user_id")
 ANY_LIST = {
     "msg": "error.lists.invalidListId(999)",
     "code": "Success",
@@ -60,7 +60,7 @@ def refusal(body: Any, status: int = 400, who: str = "5 7 9") -> RefusedError:
         (204, b"", RetryableError),
         (200, [], RetryableError),
         (200, {"successCount": "3", "failCount": 0}, RetryableError),
-        (200, {"successCount": 3.0, "failCount": 0}, RetryableError),
+        (200, {"successCount": 2.5, "failCount": 0.5}, RetryableError),
         (200, {"successCount": True, "failCount": False}, RetryableError),
         (200, {"successCount": 3}, RetryableError),
     ],
@@ -184,9 +184,18 @@ def test_an_unknown_user_alone_is_what_unknown_means_there() -> None:
     answer = reply({"msg": "No user exists", "code": "UnknownUserIdError", "params": None}, 400)
 
     assert [Skipped(SkipReason.ABSENT)] == outcomes(answer, rows("7"), UPDATE)
-    assert [Postponed(RejectReason.UNKNOWN_USER, 200)] == outcomes(
+    assert [Postponed(RejectReason.UNKNOWN_USER, 400)] == outcomes(
         answer, rows("7"), events_meaning()
     )
+
+
+def test_an_unknown_user_whom_the_call_should_have_made_is_refused() -> None:
+    """Upsert: the dead letter says why, and with the status that came."""
+    answer = reply({"msg": "No user exists", "code": "UnknownUserIdError"}, 400)
+    with pytest.raises(RefusedError) as raised:
+        outcomes(answer, rows("7"), users_meaning("upsert"))
+
+    assert ("unknown_user", 400) == (raised.value.reason, raised.value.http_status)
 
 
 def test_no_sentence_holds_what_the_remote_said() -> None:

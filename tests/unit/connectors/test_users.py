@@ -7,7 +7,7 @@ from typing import Any, Literal
 import orjson
 import pytest
 
-from connectors.iterable.client import IterableClient
+from connectors.iterable.client import IterableClient, Reply
 from connectors.iterable.users import IterableUsers, UsersPolicy
 from connectors.records import MappedRow
 
@@ -70,6 +70,32 @@ def test_what_is_a_user_id_is_taken(identity: str) -> None:
 def test_what_is_no_email_is_no_item(identity: str) -> None:
     """Iterable would refuse the whole call for it."""
     assert None is users("email", "upsert").encode(MappedRow(identity, {}), b"1")
+
+
+class Kept(IterableClient):
+    """Keeps what is sent and says nothing of it."""
+
+    sent = b""
+
+    async def post(self, path: str, body: bytes) -> Reply:  # noqa: ARG002  # there is one
+        self.sent = body
+        return Reply(200, b'{"successCount":1,"failCount":0}')
+
+
+@pytest.mark.parametrize("existence", [None, "update_only"])
+@pytest.mark.parametrize("create_fields", [True, False])
+async def test_what_holds_for_the_whole_call_is_said_in_it(
+    *, existence: Literal["update_only"] | None, create_fields: bool
+) -> None:
+    """Whether fields may be made, and that no profile may, where Iterable was asked for that."""
+    client = Kept("http://127.0.0.1:1", lambda: "key")
+    policy = UsersPolicy("update", "email", "email", existence, create_fields=create_fields)
+    made = IterableUsers(client, policy)
+    await made.deliver([made.encode(MappedRow("a@x.com"), b"1") or pytest.fail("no item")])
+    said = orjson.loads(client.sent)
+    only = {"updateOnly": True} if existence else {}
+
+    assert {"users": said["users"], "createNewFields": create_fields, **only} == said
 
 
 def test_limits_stay_below_the_published_ones() -> None:

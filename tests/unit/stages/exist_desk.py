@@ -10,15 +10,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from connectors.errors import ConnectorError
 from connectors.ports import DirectoryLimits
-from connectors.records import Item, Partition
+from connectors.records import Item, Partition, Rejected
 from tests.delivering_meter import CountingMeter
-from tests.fakes import P0, FakeClock, FakeInterpreter, message, turns
+from tests.fakes import P0, FakeClock, FakeDeadLetters, FakeInterpreter, message, turns
 from worker.rules.asking import AskingPolicy
 from worker.rules.batching import Entry
 from worker.rules.existence import ExistencePolicy
 from worker.rules.offsets import OffsetTracker
+from worker.rules.outcomes import DeadLetterLimit
 from worker.rules.rate_limit import RatePolicy
 from worker.stages.ask import AskStage
+from worker.stages.bury import BuryStage
 from worker.stages.exist import ExistPolicy, ExistStage
 from worker.stages.persist import PersistPolicy, PersistStage
 
@@ -106,12 +108,16 @@ class Out:
     def __init__(self) -> None:
         self.sent: list[Entry] = []
         self.gone: list[Entry] = []
+        self.refused: list[tuple[Entry, Rejected]] = []
 
     def send(self, entry: Entry) -> None:
         self.sent.append(entry)
 
     def absent(self, entries: Sequence[Entry]) -> None:
         self.gone.extend(entries)
+
+    def rejected(self, entry: Entry, verdict: Rejected) -> None:
+        self.refused.append((entry, verdict))
 
 
 class ExistDesk:
@@ -122,6 +128,7 @@ class ExistDesk:
         directory: FakeDirectory,
         asking: AskingPolicy | None = None,
         index: ExistencePolicy | None = None,
+        limit: DeadLetterLimit | None = None,
     ) -> None:
         self.directory, self.clock, self.meter, self.out = directory, FakeClock(), Meter(), Out()
         self.pace = FreePace()
@@ -129,8 +136,10 @@ class ExistDesk:
             SYNC, PersistPolicy(), clock=self.clock, dice=random.Random(7), meter=self.meter
         )
         exports = RatePolicy(4 / 60, 0.25, pause_seconds=20.0)
+        self.dead_letters = FakeDeadLetters()
+        bury = BuryStage(SYNC, limit or DeadLetterLimit(), self.dead_letters, persist)
         ask = AskStage(
-            SYNC, directory, self.pace, exports, persist, clock=self.clock, meter=self.meter
+            SYNC, directory, self.pace, exports, persist, bury, clock=self.clock, meter=self.meter
         )
         policy = ExistPolicy(asking or AskingPolicy(), index or ExistencePolicy(proofs=0))
         self.exist = ExistStage(SYNC, policy, ask, clock=self.clock, meter=self.meter)

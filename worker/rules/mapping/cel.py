@@ -1,7 +1,8 @@
 """Expressions: CEL, Google's language for conditions in configurations, by its C++ library.
 
 It can't loop without a list, call anything or see more than the columns it names. The library stops
-after 10,000 steps through lists; how long a text or list may be is limited here.
+after 10,000 steps through lists; how long a text or list may be is limited here, and what both cost
+together in cost.py.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from cel_expr_python.ext import ext_strings
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from connectors.records import Column, ColumnType
+from worker.rules.mapping.cost import LARGEST_COST, Shape, shape_of, wrong_calls
 from worker.rules.mapping.moments import time_text
 from worker.rules.mapping.results import from_cel
 from worker.rules.mapping.sources import Expression, UnmappableError
 from worker.rules.mapping.values import Convert, converter, finite
-from worker.rules.mapping.words import has_loop, wrong_words
+from worker.rules.mapping.words import wrong_words
 
-# One text, or the JSON of one VARIANT. A step through a list may copy it.
+# One text, or the JSON of one VARIANT.
 LONGEST_TEXT = 65_536
-# `map` copies what it has with every step: 1,000 steps take 20 ms, 10,000 take 2 s.
+# `map` copies what it has with every step: 1,000 steps take 20 ms, 10,000 take 5 s.
 LONGEST_LIST = 1_000
+# So few commas have no list that is too long: most need no second look.
+_FEW = 64
 # The first version of the extension: later ones have functions whose results know no measure.
 _STRINGS_VERSION = 0
 
@@ -46,7 +50,7 @@ def columns_of(text: str, *, condition: bool = False) -> frozenset[str]:
     Raises ExpressionError when it is none, and when its result is known to be none that can be
     sent, or, for a condition, neither true nor false.
     """
-    if (sentence := wrong_words(text)) is not None:
+    if (sentence := wrong_words(text) or wrong_calls(text)) is not None:
         raise ExpressionError(sentence)
     names = _missed_names(text)
     _check_result(_compiled(text, names).return_type().name(), condition=condition)
@@ -63,10 +67,12 @@ def evaluator(
     The function raises UnmappableError when there is no such result.
     """
     program = _compiled(expression.text, expression.columns)
-    reads = [(c.name, key(c.name), _reader(c, loops=has_loop(expression.text))) for c in columns]
+    reads = [(c.name, key(c.name), _reader(c)) for c in columns]
     absent = dict.fromkeys(expression.columns - {c.name for c in columns})
+    limit = _limit(shape_of(expression.text), columns, key)
 
     def evaluate(row: Mapping[str, Any]) -> object:
+        limit(row)
         values: dict[str, object] = {**absent}
         for name, place, read in reads:
             value = row[place]
@@ -140,17 +146,39 @@ def _sentence(said: str) -> str:
     return f"at {line}:{position}: {text[:LONGEST_SENTENCE]}"
 
 
-def _reader(column: Column, *, loops: bool) -> Callable[[Any], object]:
+def _limit(
+    shape: Shape, columns: Sequence[Column], key: Callable[[str], str]
+) -> Callable[[Mapping[str, Any]], None]:
+    """Return the function that raises UnmappableError for a row that would cost too much."""
+    texts = [key(c.name) for c in columns if c.type in (ColumnType.TEXT, ColumnType.BINARY)]
+    jsons = [key(c.name) for c in columns if c.type is ColumnType.JSON]
+
+    def limit(row: Mapping[str, Any]) -> None:
+        text = sum(len(row[place] or "") for place in texts)
+        json = sum(len(row[place] or "") for place in jsons)
+        longest = 0
+        if shape.loops and shape.cost(text=text, json=json) <= LARGEST_COST:
+            longest = max((_longest(row[place] or "") for place in jsons), default=0)
+        if longest > LONGEST_LIST:
+            raise UnmappableError("a list is too long for an expression")
+        if shape.cost(text=text, json=json, longest=longest) > LARGEST_COST:
+            raise UnmappableError("the row's texts or lists are too long for the expression")
+
+    return limit
+
+
+def _reader(column: Column) -> Callable[[Any], object]:
     if column.type is ColumnType.DECIMAL:
         return cast("Convert", converter(column))
-    if column.type is ColumnType.JSON and loops:
-        return _json_in_loops
     return _READERS[column.type]
 
 
 def _timestamp(microseconds: int) -> Timestamp:
     seconds, rest = divmod(microseconds, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000)
+    try:
+        return Timestamp(seconds=seconds, nanos=rest * 1_000)
+    except (ValueError, OverflowError):  # its seconds have 64 bits
+        raise UnmappableError("a date lies outside the years 1 to 9999") from None
 
 
 def _text(value: str) -> str:
@@ -169,30 +197,26 @@ def _json(text: str) -> object:
         raise UnmappableError("a semi-structured value is not JSON") from None
 
 
-def _json_in_loops(text: str) -> object:
-    value = _json(text)
-    # So few commas have no list that is too long: most need no second look.
-    if text.count(",") >= LONGEST_LIST and _longest(value) > LONGEST_LIST:
-        raise UnmappableError("a list is too long for an expression")
-    return value
-
-
-def _longest(value: object) -> int:
-    match value:
-        case dict():
-            inside = list(value.values())
-        case list():
-            inside = value
-        case _:
-            return 0
-    return max([len(inside), *(_longest(one) for one in inside)])
+def _longest(text: str) -> int:
+    """Return how many members the longest list or object has, or a few more."""
+    commas = text.count(",")
+    if commas < _FEW:
+        return commas + 1
+    longest, left = 0, [_json(text)]
+    while left:
+        value = left.pop()
+        inside = list(value.values()) if isinstance(value, dict) else value
+        if isinstance(inside, list):
+            longest = max(longest, len(inside))
+            left += inside
+    return longest
 
 
 _READERS: Mapping[ColumnType, Callable[[Any], object]] = {
     ColumnType.TEXT: _text,
     ColumnType.FLOAT: finite,
     ColumnType.BOOLEAN: bool,
-    ColumnType.DATE: lambda days: Timestamp(seconds=days * 86_400),
+    ColumnType.DATE: lambda days: _timestamp(days * 86_400_000_000),
     ColumnType.TIME: time_text,
     ColumnType.TIMESTAMP_NTZ: _timestamp,
     ColumnType.TIMESTAMP_TZ: _timestamp,

@@ -23,8 +23,9 @@ from worker.rules.mapping.tree import ABSENT, Compute, computed_fields
 from worker.rules.mapping.values import Convert, converter
 
 Mapper = Callable[[Mapping[str, Any]], MappedRow]
-# A column of the first level, without a detour: the field, where it stands in the row, its form.
-_Step = tuple[str, str, Convert | None]
+# A column of the first level, without a detour: the field, where it stands in the row, its form,
+# and which text counts as NULL there: a VARIANT has one of its own, `null`.
+_Step = tuple[str, str, Convert | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ def compile_mapping(
     `field_name` says under which name a column stands in the decoded row.
     A mapped column that is not there is left out: it was added after these rows were written (the
     poller publishes nothing while a mapped column is missing); a filter sees null in its place.
-    Raises MissingColumnError for the column to match by. The function raises UnmappableError when
-    the row has no identity, a value that can't be sent, or a filter or expression without a result.
+    Raises MissingColumnError for the column to match by, unless the filter reads it and so says
+    what becomes of rows without it. The function raises UnmappableError when a row that is wanted
+    has no identity or a value that can't be sent, and when filter or expression have no result.
     """
     this = _Compiler(policy, columns, field_name)
     identity, wanted, properties = this.identity(), this.filter(), this.properties()
@@ -56,12 +58,12 @@ def compile_mapping(
     clear = policy.nulls == "clear"
 
     def update(row: Mapping[str, Any]) -> MappedRow:
-        if not wanted(row):  # whether it could be sent does not matter
-            return MappedRow(identity(row), wanted=False)
+        if not wanted(row):  # whether it could be sent does not matter, nor whose it is
+            return MappedRow(_identity_or_none(identity, row), wanted=False)
         fields: dict[str, object] = {}
-        for target, key, convert in steps:
+        for target, key, convert, null in steps:
             value = row[key]
-            if value is None:
+            if value is None or value == null:
                 if clear:
                     fields[target] = None
             else:
@@ -97,15 +99,18 @@ class _Compiler:
         self._empty: object = None if policy.nulls == "clear" else ABSENT
 
     def identity(self) -> Callable[[Mapping[str, Any]], str]:
-        column = self._columns.get(self._policy.match_column)
+        this = self._policy
+        column = self._columns.get(this.match_column)
         if column is None:
-            raise MissingColumnError(self._policy.match_column)
-        key, read = self._key(column.name), logical(column)
+            if this.filter is not None and this.match_column in this.filter.columns:
+                return _nobody
+            raise MissingColumnError(this.match_column)
+        key, read, null = self._key(column.name), logical(column), _null_text(column)
         whole = column.type is ColumnType.DECIMAL and column.scale == 0
 
         def identity(row: Mapping[str, Any]) -> str:
             value = row[key]
-            if value is None:
+            if value is None or value == null:
                 raise UnmappableError("the row has no value to match the profile by")
             if whole:  # the usual one: no Decimal is made for it
                 return str(int.from_bytes(value, "big", signed=True))
@@ -147,7 +152,7 @@ class _Compiler:
 
     def steps(self) -> list[_Step]:
         return [
-            (name, self._key(plain), converter(self._columns[plain]))
+            (name, self._key(plain), converter(column := self._columns[plain]), _null_text(column))
             for name, source in self._policy.sources.items()
             if (plain := _plain_column(name, source)) in self._columns
         ]
@@ -179,11 +184,11 @@ class _Compiler:
                 return self._value(column, pinned(column, pin) if pin else converter(column))
 
     def _value(self, column: Column, convert: Convert | None) -> Compute:
-        key, empty = self._key(column.name), self._empty
+        key, empty, null = self._key(column.name), self._empty, _null_text(column)
 
         def compute(row: Mapping[str, Any]) -> object:
             value = row[key]
-            if value is None:
+            if value is None or value == null:
                 return empty
             return value if convert is None else convert(value)
 
@@ -204,6 +209,21 @@ class _Compiler:
 
         there = [self._columns[name] for name in expression.columns if name in self._columns]
         return evaluator(expression, there, self._key)
+
+
+def _null_text(column: Column) -> str | None:
+    return "null" if column.type is ColumnType.JSON else None
+
+
+def _nobody(_row: Mapping[str, Any]) -> str:
+    raise UnmappableError("the row has no column to match the profile by")
+
+
+def _identity_or_none(identity: Callable[[Mapping[str, Any]], str], row: Mapping[str, Any]) -> str:
+    try:
+        return identity(row)
+    except UnmappableError:
+        return ""
 
 
 def _plain_column(name: str, source: FieldSource) -> str:

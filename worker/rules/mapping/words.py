@@ -28,7 +28,7 @@ def wrong_words(text: str) -> str | None:
     """Return what is wrong with an expression before it is compiled, or None."""
     if len(text) > LONGEST_EXPRESSION:
         return f"is longer than {LONGEST_EXPRESSION} characters: say it in the model's SQL"
-    bare = _LITERAL.sub(lambda found: "" if found[0].startswith("//") else '""', text)
+    bare, _ = without_literals(text)
     if len(_LOOP.findall(bare)) > MOST_LOOPS:
         return f"has more than {MOST_LOOPS} of map, filter, all and exists: say it in the SQL"
     if "`" in bare:
@@ -38,6 +38,23 @@ def wrong_words(text: str) -> str | None:
     return None
 
 
-def has_loop(text: str) -> bool:
-    """Say whether the expression goes through a list."""
-    return _LOOP.search(_LITERAL.sub('""', text)) is not None
+def without_literals(text: str) -> tuple[str, list[str]]:
+    """Return the text with a number in place of each literal, without comments, and the literals.
+
+    `A.replace("x", 'y') // z` is `A.replace("0", "1") ` with x and y.
+    """
+    literals: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[0].startswith("//"):
+            return ""
+        literals.append(_inside(found[0]))
+        return f'"{len(literals) - 1}"'
+
+    return _LITERAL.sub(number, text), literals
+
+
+def _inside(literal: str) -> str:
+    quoted = literal.lstrip("bBrR")
+    quotes = 3 if quoted.startswith(('"""', "'''")) else 1
+    return quoted[quotes:-quotes]
