@@ -27,7 +27,7 @@ ANSWERS = (
         old="all(who in rows or found.was_taken for who, found in everyone.items())",
         new="True",
         tests=(
-            f"{_UNIT}/test_matching.py::test_names_that_got_lost_or_altered_never_make_a_failure_a_delivery",
+            f"{_UNIT}/test_matching_fates.py::test_names_that_got_lost_or_altered_never_make_a_failure_a_delivery",
         ),
     ),
     Mutation(

@@ -1,7 +1,7 @@
-"""What an expression may cost with a row: its text and the row's sizes say it before it runs.
+r"""What an expression may cost with a row: its text and the row's sizes say it before it runs.
 
-    J.filter(a, a.x).map(b, b.y)      each step copies what it has:  lists² × 2
-    J.map(a, J)                       J once for each member of J:   size × list
+    J.filter(a, a.x).map(b, b.y)      each step copies what it has:  lists² * 2
+    J.map(a, J)                       J once for each member of J:   size * list
     T.split("").map(c, c)             as many members as T has characters
     T.replace("a", "bbbb")            four times as long
     T.matches("^\\pL+$")              the pattern is made anew each time
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 
 from worker.rules.mapping.words import without_literals
 
@@ -42,6 +43,7 @@ class _Part:
     """What stands in one loop, or outside of all, without what stands in loops inside it."""
 
     variable: str = ""
+    group: int = 0  # the outermost loop that it stands in
     names: int = 0
     sums: int = 0
     splits: int = 0
@@ -63,11 +65,12 @@ class Shape:
     growth: float
     patterns: int
     length: int
+    commas: int
 
     def cost(self, *, text: int = 0, json: int = 0, longest: int = 0) -> float:
         """Return the cost with a row of so many characters whose longest list is so long."""
         split_into = text + json if self.splits else 0
-        members = (max(longest, split_into * self.growth) + self.length / 2) * self.lengthened
+        members = (max(longest, split_into * self.growth) + self.commas + 1) * self.lengthened
         steps = 1.0
         if self.loops:
             steps = min(self.loops * members**self.depth, _MOST_STEPS)
@@ -104,13 +107,17 @@ def shape_of(text: str) -> Shape:
     return Shape(
         loops=len(parts) - 1,
         depth=depth,
-        spread=sum(part.foreign for part in parts),
+        spread=sum(
+            max(part.foreign for part in group)
+            for _, group in groupby(parts, lambda part: part.group)
+        ),
         copies=copies,
         lengthened=lengthened,
         splits=any(part.splits for part in walked or parts),
         growth=_growth(bare, literals),
         patterns=sum(_pattern(literals[int(n)]) for n in _MATCHES.findall(bare)),
         length=len(text),
+        commas=bare.count(","),
     )
 
 
@@ -121,7 +128,8 @@ def _parts(bare: str) -> tuple[list[_Part], int]:
     for token in _TOKEN.finditer(bare):
         part = open_loops[-1]
         if token["variable"]:
-            parts.append(_Part(token["variable"]))
+            outer = part.group if len(open_loops) > 1 else len(parts)
+            parts.append(_Part(token["variable"], outer))
             open_loops.append(parts[-1])
             brackets.append(True)
             deepest = max(deepest, len(open_loops) - 1)
