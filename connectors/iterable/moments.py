@@ -15,8 +15,9 @@ _SECOND = timedelta(seconds=1)
 # As seconds 10^11 is the year 5138; 10^14 is that year in milliseconds.
 _MILLISECONDS_FROM = 100_000_000_000
 _NO_TIME_FROM = 100_000_000_000_000
-# 1767268800 is a number of seconds; 20260101 is a date without its hyphens.
-_DIGITS = re.compile(r"-?\d{9,15}")
+# 1767268800 is a number of seconds; 20260101 is a date without its hyphens, not a day in 1970.
+_SECONDS_FROM = 100_000_000
+_DIGITS = re.compile(r"-?[0-9]{9,15}(?:\.[0-9]{0,30})?")
 
 
 def seconds_of(value: object) -> int | None:
@@ -51,14 +52,14 @@ def _is_finite(value: float | Decimal) -> bool:
 
 
 def _number(value: int) -> int | None:
-    if abs(value) >= _NO_TIME_FROM:
+    if not _SECONDS_FROM <= abs(value) < _NO_TIME_FROM:
         return None
     return value // 1000 if abs(value) >= _MILLISECONDS_FROM else value
 
 
 def _text(value: str) -> int | None:
     if _DIGITS.fullmatch(value):
-        return _number(int(value))
+        return _number(floor(Decimal(value)))
     try:
         # `2026-01-01 12:00:00 +00:00` is how Iterable itself writes it.
         return _since_epoch(datetime.fromisoformat(value.replace(" +", "+").replace(" -", "-")))

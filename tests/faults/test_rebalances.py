@@ -93,6 +93,7 @@ async def test_a_replay_while_new_rows_come(one: Crew, kafka_bootstrap: str) -> 
     assert far_end.rows >= delivered + len(PEOPLE)
 
 
+@pytest.mark.alone
 async def test_a_stopped_sync_slows_no_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broker: tuple[str, str], topic_prefix: str
 ) -> None:

@@ -18,7 +18,7 @@ async def test_a_field_of_another_type_is_said_with_its_cure(installation: Insta
 
     def change(config: dict[str, Any]) -> None:
         fields = config["syncs"][SYNC]["fields"]
-        fields["typedByCheck"] = {"column": "IS_PQL", "type": "string"}
+        fields["typedByCheck"] = {"column": "IS_PQL", "type": "boolean"}
 
     async with aiohttp.ClientSession(
         headers={"Api-Key": installation.iterable.ready["api_key"]}
@@ -34,4 +34,4 @@ async def test_a_field_of_another_type_is_said_with_its_cure(installation: Insta
     ]
 
     assert not found.ok
-    assert found.sentence.startswith("field typedByCheck is long in Iterable and string here: pin")
+    assert found.sentence.startswith("field typedByCheck is long in Iterable and boolean here: pin")

@@ -7,6 +7,10 @@ from tests.sabotage.mutation import Mutation
 _CEL = "worker/rules/mapping/cel.py"
 _FORMS = "tests/unit/rules/test_mapping_forms.py"
 _EXPRESSIONS = "tests/unit/rules/test_expressions.py"
+_COST = "tests/unit/rules/test_expression_cost.py"
+_INTERPRET = "tests/unit/stages/test_interpret.py"
+_PINS = "tests/unit/rules/test_mapping_pins.py"
+_TYPES = "tests/unit/rules/test_field_types.py"
 _PHYSICAL = "tests/unit/connectors/test_physical.py"
 
 MAPPING = (
@@ -58,9 +62,109 @@ MAPPING = (
         name="expression_lists",
         promise="A list too long to go through sets its row aside.",
         file=_CEL,
-        old='if text.count(",") >= LONGEST_LIST and',
-        new="if False and",
+        old="if longest > LONGEST_LIST:",
+        new="if False:",
         tests=(f"{_EXPRESSIONS}::test_what_is_too_long_sets_the_row_aside",),
+    ),
+    Mutation(
+        name="expression_cost",
+        promise="A row that would make an expression cost too much is set aside before it runs.",
+        file=_CEL,
+        old="if shape.cost(text=text, json=json, longest=longest) > LARGEST_COST:",
+        new="if False:",
+        tests=(f"{_COST}::test_a_row_that_would_cost_too_much_is_set_aside_at_once",),
+    ),
+    Mutation(
+        name="expression_spread",
+        promise="What is copied for each member of a list counts as often.",
+        file="worker/rules/mapping/cost.py",
+        old="        return away\n",
+        new="        return 0\n",
+        tests=(
+            f"{_COST}::test_what_stands_in_a_loop_and_is_not_its_own_is_copied_for_each_member",
+        ),
+    ),
+    Mutation(
+        name="expression_arguments",
+        promise="No row decides which pattern is looked for, or what is put in its place.",
+        file=_CEL,
+        old="wrong_words(text) or wrong_calls(text)",
+        new="wrong_words(text)",
+        tests=(f"{_EXPRESSIONS}::test_a_wrong_one_is_refused_with_its_place",),
+    ),
+    Mutation(
+        name="expression_levels",
+        promise="What is nested too deeply sets its row aside.",
+        file="worker/rules/mapping/results.py",
+        old="    if not levels:",
+        new="    if levels == -1_000:",
+        tests=(f"{_COST}::test_what_is_nested_too_deeply_is_set_aside",),
+    ),
+    Mutation(
+        name="one_row",
+        promise="A row that no library can write ends no process.",
+        file="worker/stages/interpret.py",
+        old="(UnmappableError, TypeError, ValueError, RecursionError, OverflowError)",
+        new="UnmappableError",
+        tests=(f"{_INTERPRET}::test_what_no_library_can_write_sets_its_row_aside",),
+    ),
+    Mutation(
+        name="long_numbers",
+        promise="A number of more than 64 bits is undecodable.",
+        file="connectors/physical.py",
+        old="if byte > 127 or (shift == 63 and byte > 1):",
+        new="if byte > 127:",
+        tests=(f"{_PHYSICAL}::test_a_number_has_64_bits",),
+    ),
+    Mutation(
+        name="filter_nobody",
+        promise="A filter may leave out rows without a value to match by.",
+        file="worker/rules/mapping/compile.py",
+        old="MappedRow(_identity_or_none(identity, row), wanted=False)",
+        new="MappedRow(identity(row), wanted=False)",
+        tests=(f"{_INTERPRET}::test_a_row_that_is_filtered_out_needs_nobody",),
+    ),
+    Mutation(
+        name="filter_for_match",
+        promise="Only a filter that reads it speaks for rows without the column to match by.",
+        file="worker/rules/mapping/sources.py",
+        old="self.filter is not None and self.match_column in self.filter.columns",
+        new="self.filter is not None",
+        tests=(
+            f"{_INTERPRET}::test_a_filter_on_other_columns_does_not_speak_for_the_one_to_match_by",
+        ),
+    ),
+    Mutation(
+        name="json_null",
+        promise="JSON's own null is a NULL.",
+        file="worker/rules/mapping/compile.py",
+        old='return "null" if column.type is ColumnType.JSON else None',
+        new="return None",
+        tests=("tests/unit/rules/test_mapping_nested.py::test_null_in_a_variant_is_null",),
+    ),
+    Mutation(
+        name="least_epoch",
+        promise="20261104 as a number is no day in 1970.",
+        file="worker/rules/mapping/pins.py",
+        old="if abs(value) < _LEAST_EPOCH:",
+        new="if False:",
+        tests=(f"{_PINS}::test_what_says_nothing_of_that_type_sets_the_row_aside",),
+    ),
+    Mutation(
+        name="least_event_epoch",
+        promise="An event of 20261104 is none of 1970.",
+        file="connectors/iterable/moments.py",
+        old="not _SECONDS_FROM <= abs(value) < _NO_TIME_FROM",
+        new="abs(value) >= _NO_TIME_FROM",
+        tests=("tests/unit/connectors/test_moments.py::test_what_is_no_moment_is_none",),
+    ),
+    Mutation(
+        name="certain_conflicts",
+        promise="What may be taken stops no sync.",
+        file="worker/rules/field_types.py",
+        old='"double": frozenset({"double", "long"})',
+        new='"double": frozenset({"double"})',
+        tests=(f"{_TYPES}::test_a_conflict_is_one_for_whoever_reads_the_answers_too",),
     ),
     Mutation(
         name="expression_nul",

@@ -175,7 +175,9 @@ SyncConfig = Annotated[UsersSync | EventsSync | ListsSync, Field(discriminator="
 
 
 def reserved_field(sync: SyncConfig) -> str | None:
-    """Return a mapped field that belongs to Iterable, if there is one."""
+    """Return a mapped field of a profile that belongs to Iterable, if there is one."""
+    if isinstance(sync, EventsSync):
+        return None  # an event's fields are its own
     return next((name for name in sync.fields if is_reserved(name)), None)
 
 

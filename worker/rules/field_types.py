@@ -15,11 +15,10 @@ from connectors.records import Column, ColumnType
 from worker.rules.mapping import Constant, Expression, FieldSource, FromColumn
 from worker.rules.mapping.sources import Pin
 
-# `text` may look like a date, `string` is meant to be none.
-Kind = Literal["text", "string", "long", "double", "boolean", "date"]
+Kind = Literal["string", "long", "double", "boolean", "date"]
 
 _OF_COLUMN: Mapping[ColumnType, Kind] = {
-    ColumnType.TEXT: "text",
+    ColumnType.TEXT: "string",
     ColumnType.FLOAT: "double",
     ColumnType.BOOLEAN: "boolean",
     ColumnType.DATE: "date",
@@ -28,13 +27,13 @@ _OF_COLUMN: Mapping[ColumnType, Kind] = {
     ColumnType.TIMESTAMP_TZ: "date",
     ColumnType.BINARY: "string",
 }
-# The types of Iterable's that take each kind; a `long` may be a date there, as an epoch.
+# The types of Iterable's that may take each kind. What it makes of "7" for a long is not known, of
+# 7.0 neither, and a geo_location may be a text: only where no value fits is a refusal certain.
 _TAKEN_BY: Mapping[Kind, frozenset[str]] = {
-    "text": frozenset({"string", "date"}),
-    "string": frozenset({"string"}),
-    "date": frozenset({"date", "string"}),
+    "string": frozenset({"string", "date", "long", "double", "boolean", "geo_location"}),
+    "date": frozenset({"date", "string", "geo_location"}),
     "long": frozenset({"long", "double", "date"}),
-    "double": frozenset({"double"}),
+    "double": frozenset({"double", "long"}),
     "boolean": frozenset({"boolean"}),
 }
 _PINS: Mapping[str, Pin] = {
@@ -97,7 +96,7 @@ def _conflict(name: str, kind: Kind | None, known: Mapping[str, str]) -> TypeCon
     theirs = known.get(name)
     if kind is None or theirs not in _TYPES or theirs in _TAKEN_BY[kind]:
         return None
-    return TypeConflict(name, "string" if kind == "text" else kind, str(theirs))
+    return TypeConflict(name, kind, str(theirs))
 
 
 def _kind(source: FieldSource, columns: Mapping[str, Column]) -> Kind | None:
@@ -127,4 +126,4 @@ def _kind_of_constant(value: str | float | bool) -> Kind:  # noqa: FBT001  # one
         case float():
             return "double"
         case str():
-            return "text"
+            return "string"

@@ -123,10 +123,11 @@ class InterpretStage:
             return None
         try:
             decoder = PhysicalDecoder(schema, self._mapping.columns)
-            row, who = (
-                compile_mapping(mapping, decoder.columns, avro_name)
-                for mapping in (self._mapping, MappingPolicy(self._mapping.match_column, {}))
-            )
+            row = compile_mapping(self._mapping, decoder.columns, avro_name)
+            who = row  # what removes is matched by the key, and that is in every schema
+            if self._mapping.match_column in {column.name for column in decoder.columns}:
+                only = MappingPolicy(self._mapping.match_column, {})
+                who = compile_mapping(only, decoder.columns, avro_name)
             if self._agree is not None:
                 await self._agree.check(decoder.columns)
             return _Reader(decoder, row, who)
@@ -135,7 +136,8 @@ class InterpretStage:
         except MissingColumnError as error:
             raise ConfigurationError(
                 f"sync {self._sync}: {error}; correct `match`, or bring the column back in the "
-                "model's SQL",
+                f"model's SQL; if it came later, leave the rows of before out with `filter: "
+                f"{error.column} != null`",
                 kind="missing_column",
             ) from None
 

@@ -91,8 +91,8 @@ def line_of(text: str, source: str = EXAMPLE) -> int:
         ("firstName: FIRST", "email: FIRST", "fields.email", "map another name", "firstName"),
         (
             "firstName: FIRST",
-            "subscribedX: F",
-            "fields.subscribedX",
+            "subscribedXIds: F",
+            "fields.subscribedXIds",
             "map another name",
             "firstName",
         ),

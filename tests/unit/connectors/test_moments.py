@@ -29,6 +29,8 @@ BERLIN = timezone(timedelta(hours=1))
         float(NOON),
         "1767268800",
         "1767268800999",
+        "1767268800.5",
+        "1767268800999.9",
         "2026-01-01T12:00:00Z",
         "2026-01-01 12:00:00",
         "2026-01-01 12:00:00 +00:00",
@@ -50,7 +52,7 @@ def test_a_date_is_its_first_second(value: object) -> None:
 def test_moments_before_1970_are_moments() -> None:
     """A fraction is cut off towards the past, as after 1970."""
     assert -1 == seconds_of(datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC))
-    assert -1 == seconds_of(-0.5)
+    assert -100_000_001 == seconds_of(-100_000_000.5) == seconds_of("-100000000.5")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,7 @@ def test_moments_before_1970_are_moments() -> None:
         *(None, True, False, "", " ", "yesterday", "12:00", "0x10", "1e9", b"1767268800"),
         *(float("nan"), float("inf"), Decimal("NaN"), Decimal("Infinity"), Decimal("sNaN")),
         *(datetime(9999, 12, 31, tzinfo=UTC), date(9999, 12, 31), "9999-12-31"),
+        *(20_260_101, 99_999_999, -1, 0.5, Decimal(20_260_101), "2026", "202611", "20260101.5"),
         *(10**14, -(10**14), 10**400, Decimal(10) ** 400, "100000000000000", [], {}),
     ],
 )

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.avro import RowEncoder, UndecodableError
+from connectors.avro import RowEncoder, UndecodableError, row_schema
 from connectors.physical import PhysicalDecoder
+from connectors.records import Column, ColumnType
 from tests.unit.connectors.test_avro import ARRAY_OF_NULLS, COLUMNS, SCHEMA, rows
 
 NULLS = (None,) * len(COLUMNS)
@@ -85,6 +86,22 @@ def test_what_avro_does_not_write_is_undecodable(first: bytes) -> None:
     """A negative length, a branch that is not there, no UTF-8, a number without an end."""
     with pytest.raises(UndecodableError):
         PhysicalDecoder(SCHEMA).decode(b"\0" * 5 + first + b"\0" * (len(COLUMNS) - 1))
+
+
+@pytest.mark.parametrize(
+    ("last", "number"), [(b"\x01", -(2**63)), (b"\x02", None), (b"\x7f", None)]
+)
+def test_a_number_has_64_bits(last: bytes, number: int | None) -> None:
+    """Ten bytes may hold 70: no day has that many, and no library takes it."""
+    day = Column("DAY", ColumnType.DATE)
+    decoder = PhysicalDecoder(row_schema("m", [day]))
+    record = b"\0" * 5 + b"\x02" + b"\xff" * 9 + last
+
+    if number is None:
+        with pytest.raises(UndecodableError):
+            decoder.decode(record)
+    else:
+        assert {"DAY": number} == decoder.decode(record)
 
 
 @pytest.mark.parametrize(

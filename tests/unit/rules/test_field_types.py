@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from connectors.iterable.kinds import can_be
 from connectors.records import Column, ColumnType
 from worker.rules.field_types import TypeConflict, agreement
 from worker.rules.mapping import Constant, Expression, FieldSource, FromColumn
@@ -15,6 +16,7 @@ COLUMNS = (
     Column("FRACTION", ColumnType.DECIMAL, 38, 2),
     *(Column(kind.name, kind) for kind in ColumnType if kind is not ColumnType.DECIMAL),
 )
+TEXT = {"string", "date", "long", "double", "boolean", "geo_location"}
 WORDS = ("string", "date", "long", "double", "boolean", "object", "geo_location")
 
 
@@ -27,23 +29,23 @@ def conflicts(
 @pytest.mark.parametrize(
     ("source", "taken"),
     [
-        (FromColumn("TEXT"), {"string", "date"}),
+        (FromColumn("TEXT"), TEXT),
         (FromColumn("WHOLE"), {"long", "double", "date"}),
-        (FromColumn("FRACTION"), {"double"}),
-        (FromColumn("FLOAT"), {"double"}),
+        (FromColumn("FRACTION"), {"double", "long"}),
+        (FromColumn("FLOAT"), {"double", "long"}),
         (FromColumn("BOOLEAN"), {"boolean"}),
-        (FromColumn("DATE"), {"date", "string"}),
-        (FromColumn("TIMESTAMP_NTZ"), {"date", "string"}),
-        (FromColumn("TIMESTAMP_TZ"), {"date", "string"}),
-        (FromColumn("TIME"), {"string"}),
-        (FromColumn("BINARY"), {"string"}),
+        (FromColumn("DATE"), {"date", "string", "geo_location"}),
+        (FromColumn("TIMESTAMP_NTZ"), {"date", "string", "geo_location"}),
+        (FromColumn("TIMESTAMP_TZ"), {"date", "string", "geo_location"}),
+        (FromColumn("TIME"), TEXT),
+        (FromColumn("BINARY"), TEXT),
         (FromColumn("TEXT", "long"), {"long", "double", "date"}),
-        (FromColumn("TEXT", "string"), {"string"}),
+        (FromColumn("TEXT", "string"), TEXT),
         (FromColumn("GONE", "boolean"), {"boolean"}),
         (Constant(True), {"boolean"}),
         (Constant(1), {"long", "double", "date"}),
-        (Constant(1.5), {"double"}),
-        (Constant("x"), {"string", "date"}),
+        (Constant(1.5), {"double", "long"}),
+        (Constant("x"), TEXT),
         (FromColumn("JSON"), set(WORDS)),
         (FromColumn("GONE"), set(WORDS)),
         (Expression("1", frozenset()), set(WORDS)),
@@ -54,6 +56,28 @@ def test_each_kind_has_the_types_that_take_it(source: FieldSource, taken: set[st
     found = {word for word in WORDS if not conflicts(source, {"f": word})}
 
     assert taken == found
+
+
+@pytest.mark.parametrize(
+    ("source", "values"),
+    [
+        (FromColumn("TEXT"), ["", "x", "7", "1.5", "true", "2026-11-04"]),
+        (FromColumn("WHOLE"), [0, 7, 1_767_268_800]),
+        (FromColumn("FRACTION"), [7.0, 1.5]),
+        (FromColumn("BOOLEAN"), [True, False]),
+        (FromColumn("DATE"), ["2026-11-04"]),
+        (FromColumn("TIMESTAMP_TZ"), ["2026-11-04 08:45:01 +00:00"]),
+    ],
+)
+def test_a_conflict_is_one_for_whoever_reads_the_answers_too(
+    source: FieldSource, values: list[object]
+) -> None:
+    """What counts as open when a call was refused stops no sync before its first row."""
+    taken = {word for word in WORDS if not conflicts(source, {"f": word})}
+    open_there = {word for word in WORDS if any(can_be(value, word) for value in values)}
+
+    # Nobody has tried whether a number is taken for the moment it may be: it stops nobody.
+    assert open_there == taken - ({"date"} if source == FromColumn("WHOLE") else set())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.rules.physical import map_row
-from worker.rules.mapping import Constant, MappingPolicy
+from worker.rules.mapping import Constant, FieldSource, FromColumn, MappingPolicy, UnmappableError
 from worker.rules.mapping.names import is_reserved, wrong_names
 from worker.rules.mapping.tree import computed_fields
 
@@ -32,6 +32,25 @@ def test_an_object_without_members_is_left_out() -> None:
 
     assert {"name": "x", "address": {"city": "x"}} == map_row({"TEXT": "x"}, policy).fields
     assert {} == map_row({}, policy).fields
+
+
+def test_null_in_a_variant_is_null() -> None:
+    """JSON has a NULL of its own: the policy is the same, in objects and outside."""
+    fields: dict[str, str | FieldSource] = {
+        "json": "JSON",
+        "in.json": "JSON",
+        "text": FromColumn("JSON", "string"),
+    }
+    cleared = map_row({"JSON": "null"}, MappingPolicy("ID", fields)).fields
+
+    assert {"json": None, "in": {"json": None}, "text": None} == cleared
+    assert {} == map_row({"JSON": "null"}, MappingPolicy("ID", fields, "keep")).fields
+
+
+def test_null_in_a_variant_is_nobody() -> None:
+    """There is no user called `null`."""
+    with pytest.raises(UnmappableError):
+        map_row({"JSON": "null"}, MappingPolicy("JSON", {}))
 
 
 names = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(".".join)
@@ -74,7 +93,15 @@ def test_names_that_can_not_be_are_refused(names: list[str], said: str | None) -
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("devices", True), ("devices.x", True), ("subscribedTo.x", True), ("x.devices", False)],
+    [
+        ("devices", True),
+        ("devices.x", True),
+        ("x.devices", False),
+        ("subscribedMessageTypeIds", True),
+        ("unsubscribedOtherIds.x", True),
+        ("subscribedAt", False),
+        ("unsubscribedReason", False),
+    ],
 )
 def test_what_is_iterables_own_is_its_first_part(name: str, expected: bool) -> None:  # noqa: FBT001  # a table
     """`devices.x` would be written into Iterable's own object."""

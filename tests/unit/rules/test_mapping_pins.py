@@ -54,8 +54,8 @@ def pinned(kind: ColumnType, value: object, pin: Pin, scale: int = 0) -> object:
         (T.DECIMAL, 1_793_795_401_999, "date", "2026-11-04 12:30:01 +00:00"),
         (T.DECIMAL, 1_793_795_401_999_999, "date", "2026-11-04 12:30:01 +00:00"),
         (T.DECIMAL, 1_793_795_401_999_999_999, "date", "2026-11-04 12:30:01 +00:00"),
-        (T.DECIMAL, -1, "date", "1969-12-31 23:59:59 +00:00"),
-        (T.FLOAT, 0.5, "date", "1970-01-01 00:00:00 +00:00"),
+        (T.DECIMAL, -100_000_000, "date", "1966-10-31 14:13:20 +00:00"),
+        (T.FLOAT, 1_793_795_401.5, "date", "2026-11-04 12:30:01 +00:00"),
         (T.JSON, "5", "long", 5),
         (T.JSON, '"5"', "long", 5),
         (T.JSON, '"x"', "string", "x"),
@@ -103,13 +103,17 @@ def test_decimals_keep_their_digits_as_text() -> None:
         (T.DECIMAL, 2**63, "long"),
         (T.DECIMAL, 2, "boolean"),
         (T.DECIMAL, 10**20, "date"),
+        (T.DECIMAL, 20_261_104, "date"),
+        (T.DECIMAL, 99_999_999, "date"),
+        (T.FLOAT, 0.5, "date"),
+        (T.TEXT, "2026", "date"),
+        (T.TEXT, "202611", "date"),
         (T.BOOLEAN, True, "long"),
         (T.BOOLEAN, True, "double"),
         (T.BOOLEAN, True, "date"),
         (T.TIMESTAMP_TZ, NOON, "long"),
         (T.TIMESTAMP_TZ, NOON, "boolean"),
         (T.JSON, "[1]", "long"),
-        (T.JSON, "null", "long"),
         (T.JSON, "{", "string"),
     ],
 )
@@ -125,6 +129,8 @@ def test_what_says_nothing_of_that_type_sets_the_row_aside(
 def test_null_is_null_whatever_is_pinned() -> None:
     """The policy for NULL says what becomes of it."""
     assert pinned(T.TEXT, None, "long") is None
+    assert pinned(T.JSON, "null", "long") is None
+    assert pinned(T.JSON, "null", "string") is None
 
 
 @given(st.text(max_size=30), st.sampled_from(["long", "double", "boolean", "date", "string"]))

@@ -138,6 +138,96 @@ async def test_of_a_row_that_is_filtered_out_nothing_else_matters() -> None:
     assert [Rejected(RejectReason.UNMAPPABLE)] * 2 == found[1::2]
 
 
+NOT_NULL = Expression("ID != null", frozenset({"ID"}))
+
+
+@pytest.mark.parametrize("removes", [False, True])
+@pytest.mark.parametrize("identity", [None, ""])
+async def test_a_row_that_is_filtered_out_needs_nobody(
+    identity: str | None,
+    removes: bool,  # noqa: FBT001  # a table
+) -> None:
+    """A filter may leave out rows without an identity: there is nobody to remove either."""
+    wanted = Expression("ID != null && ID != ''", frozenset({"ID"}))
+    made = stage(KnownSchemas({1: SCHEMA}), MappingPolicy("ID", {}, filter=wanted), removes=removes)
+    message = row(identity, "Ann")
+    await made.learn([message])
+
+    assert Skipped(SkipReason.FILTERED) == made.item(message)
+
+
+@pytest.mark.parametrize("removes", [False, True])
+async def test_rows_from_before_their_match_column_may_be_filtered_out(
+    removes: bool,  # noqa: FBT001  # a table
+) -> None:
+    """A filter that reads it says what becomes of them: it sees NULL. Then nothing stops."""
+    old = (Column("FULL NAME", ColumnType.TEXT),)
+    [value] = RowEncoder(row_schema("people", old), 2, old).encode([("Ann",)])
+    schemas = KnownSchemas({1: SCHEMA, 2: row_schema("people", old)})
+    found = []
+    for wanted in (NOT_NULL, Expression("ID == null", frozenset({"ID"}))):
+        made = stage(schemas, MappingPolicy("ID", {}, filter=wanted), removes=removes)
+        await made.learn([raw(value), row("7", "Ann")])
+        found.append(made.item(raw(value)))
+
+    assert [Skipped(SkipReason.FILTERED), Rejected(RejectReason.UNMAPPABLE)] == found
+
+
+async def test_a_filter_on_other_columns_does_not_speak_for_the_one_to_match_by() -> None:
+    """Then nobody has said that rows without it may be left out."""
+    wanted = Expression("NAME == 'Ann'", frozenset({"NAME"}))
+    made = stage(KnownSchemas({1: SCHEMA}), MappingPolicy("NOPE", {}, filter=wanted))
+
+    with pytest.raises(ConfigurationError, match=r"filter: NOPE != null"):
+        await made.learn([row("7", "a")])
+
+
+class Failing(Encoder):
+    """Has a library in it that has no form for a value."""
+
+    def encode(self, row: MappedRow, key: bytes, *, gone: bool = False) -> Item | Rejected | None:
+        assert key
+        assert not gone
+        match row.identity:
+            case "surrogate":
+                return Item("s", orjson.dumps("\ud800"), "s")
+            case "deep":
+                deep: list[object] = []
+                for _ in range(300):
+                    deep = [deep]
+                return Item("d", orjson.dumps(deep), "d")
+            case "recursion":
+                raise RecursionError
+            case _:
+                raise OverflowError
+
+
+@pytest.mark.parametrize("identity", ["surrogate", "deep", "recursion", "overflow"])
+async def test_what_no_library_can_write_sets_its_row_aside(identity: str) -> None:
+    """Whatever a library says of one row: it never ends the process of all syncs."""
+    made = InterpretStage("people-to-iterable", MAPPING, KnownSchemas({1: SCHEMA}), Failing())
+    message = row(identity, "Ann")
+    await made.learn([message])
+
+    assert Rejected(RejectReason.UNMAPPABLE) == made.item(message)
+
+
+@pytest.mark.parametrize("day", [2**62, -(2**62), 10**7])
+async def test_a_day_that_no_calendar_has_sets_its_row_aside(day: int) -> None:
+    """Also where an expression reads it."""
+    columns = (Column("ID", ColumnType.TEXT), Column("DAY", ColumnType.DATE))
+    schema = row_schema("people", columns)
+    there = Expression("DAY", frozenset({"DAY"}))
+    number, tail = day * 2 if day >= 0 else -day * 2 - 1, b""
+    while number > 127:
+        tail, number = tail + bytes([number & 127 | 128]), number >> 7
+    value = b"\0\0\0\0\1\2\x027\2" + tail + bytes([number])
+    for mapping in (MappingPolicy("ID", {"day": "DAY"}), MappingPolicy("ID", {"day": there})):
+        made = stage(KnownSchemas({1: schema}), mapping)
+        await made.learn([raw(value)])
+        assert Rejected(RejectReason.UNMAPPABLE) == made.item(raw(value))
+
+
 async def test_an_encoder_may_reject_a_row() -> None:
     """For what only the destination can know of it."""
     made = InterpretStage("people-to-iterable", MAPPING, KnownSchemas({1: SCHEMA}), Rejecting())

@@ -115,7 +115,7 @@ class Trials:
         if parts.filter is None or self._is_wanted(parts.filter, row):
             for name, compute in parts.fields.items():
                 self._fields[name].run(compute, row)
-        self._match.run(parts.match, row)
+            self._match.run(parts.match, row)
         return self._failures() > before
 
     def lacks_property(self, sentence: str) -> None:

@@ -99,12 +99,11 @@ class _Compiler:
         self._empty: object = None if policy.nulls == "clear" else ABSENT
 
     def identity(self) -> Callable[[Mapping[str, Any]], str]:
-        this = self._policy
-        column = self._columns.get(this.match_column)
+        column = self._columns.get(self._policy.match_column)
         if column is None:
-            if this.filter is not None and this.match_column in this.filter.columns:
+            if self._policy.filter_reads_match:
                 return _nobody
-            raise MissingColumnError(this.match_column)
+            raise MissingColumnError(self._policy.match_column)
         key, read, null = self._key(column.name), logical(column), _null_text(column)
         whole = column.type is ColumnType.DECIMAL and column.scale == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 LONGEST_NAME = 255
@@ -24,12 +25,14 @@ RESERVED_FIELDS = frozenset(
         "unsubscribedMessageTypeIds",
     }
 )
+# Lists of ids, like the three of them above that are known by name.
+_SUBSCRIPTIONS = re.compile(r"(?:un)?subscribed\w*Ids")
 
 
 def is_reserved(name: str) -> bool:
-    """Say whether a field, or the object it stands in, belongs to Iterable."""
+    """Say whether a field of a profile, or the object it stands in, belongs to Iterable."""
     first = name.partition(".")[0]
-    return first in RESERVED_FIELDS or first.startswith(("subscribed", "unsubscribed"))
+    return first in RESERVED_FIELDS or _SUBSCRIPTIONS.fullmatch(first) is not None
 
 
 def wrong_names(names: Collection[str]) -> str | None:

@@ -27,6 +27,8 @@ _DAY = re.compile(r"[0-9]{8}")  # 20261104 is a day; as an epoch it would be in 
 _SAID: Mapping[object, bool] = {
     "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False,
 }  # fmt: skip
+# 20260101 is a date without its hyphens; as seconds it would be a day in 1970.
+_LEAST_EPOCH = 10**8
 # An epoch's unit shows in its size: as seconds, 10^11 is the year 5138; as ms, 10^14 is too.
 _EPOCH_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
 
@@ -127,6 +129,8 @@ def _date_of_text(text: str) -> str:
 
 
 def _epoch(value: Decimal) -> str:
+    if abs(value) < _LEAST_EPOCH:
+        raise _refused("a date")
     for limit, microseconds in _EPOCH_UNITS:
         if abs(value) < limit:
             return moment_text(int((value * microseconds).to_integral_value("ROUND_FLOOR")))

@@ -60,6 +60,11 @@ class MappingPolicy:
         }
 
     @property
+    def filter_reads_match(self) -> bool:
+        """Whether the filter says what becomes of rows without a value to match by."""
+        return self.filter is not None and self.match_column in self.filter.columns
+
+    @property
     def columns(self) -> frozenset[str]:
         """Every column that is read."""
         found = {self.match_column, *self.properties.values()}
