@@ -188,12 +188,12 @@ async def test_the_newest_rows_are_tried(people: People) -> None:
 
 async def test_a_certain_conflict_is_said(people: People, project: Project) -> None:
     """With the field and its cure; the command says the same and ends with 4."""
-    project.pin("isPql", "long")
+    project.pin("job", "boolean")
     await people.poll()
     found = await _plan(people.parts())
     ran = await asyncio.to_thread(_run, people, "--json")
 
-    assert "Conflict: field isPql is long in Iterable and boolean here" in _printed(
+    assert "Conflict: field job is boolean in Iterable and long here" in _printed(
         found, show_values=False
     )
     assert (4, found.as_json(show_values=False)) == (ran.returncode, json.loads(ran.stdout))
