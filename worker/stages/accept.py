@@ -22,6 +22,7 @@ from worker.rules.offsets import OffsetTracker
 from worker.rules.outcomes import Reject
 
 T = TypeVar("T")
+HandOn = Callable[[Item, Message], None]
 
 ROWS_PER_BREATH = 32
 SUPERSEDED = Skipped(SkipReason.SUPERSEDED)
@@ -97,6 +98,12 @@ class AcceptStage:
         them are rejected; returns early, leaving them without an outcome, when the process stops.
         """
         left = len(messages)
+
+        def hand_on(item: Item, message: Message) -> None:
+            nonlocal left
+            send(self._entry(item, message, tracker))
+            left -= 1
+
         try:
             await self._persist.until_done(lambda: self._interpret.learn(messages))
             settled: list[tuple[Message, Skipped | Rejected]] = []
@@ -108,11 +115,10 @@ class AcceptStage:
                 behind = self._epochs.superseded(message)
                 item = SUPERSEDED if behind else self._interpret.item(message)
                 if isinstance(item, Item):
-                    send(self._entry(item, message, tracker))
-                    left -= 1
+                    hand_on(item, message)
                 else:
                     settled.append((message, item))
-            await self._settle(settled, len(messages), tracker, send)
+            await self._settle(settled, len(messages), tracker, hand_on)
         except StoppingError:
             return
         except asyncio.CancelledError:
@@ -131,13 +137,13 @@ class AcceptStage:
         settled: Sequence[tuple[Message, Skipped | Rejected]],
         rows: int,
         tracker: OffsetTracker,
-        send: Callable[[Entry], None],
+        hand_on: HandOn,
     ) -> None:
         rejects = [Reject(m, v, 0) for m, v in settled if isinstance(v, Rejected)]
         while not self._share.passes(rows, len(rejects)):
             await self._bury.stop_sync()
             # A registry may know their schema by now.
-            settled = await self._again(settled, tracker, send)
+            settled = await self._again(settled, hand_on)
             rejects = [Reject(m, v, 0) for m, v in settled if isinstance(v, Rejected)]
         await self._bury.bury(rejects)
         for message, verdict in settled:
@@ -147,8 +153,7 @@ class AcceptStage:
     async def _again(
         self,
         settled: Sequence[tuple[Message, Skipped | Rejected]],
-        tracker: OffsetTracker,
-        send: Callable[[Entry], None],
+        hand_on: HandOn,
     ) -> list[tuple[Message, Skipped | Rejected]]:
         """Interpret rejected messages once more; send those that can be sent now."""
         rejected = [m for m, v in settled if isinstance(v, Rejected)]
@@ -157,7 +162,7 @@ class AcceptStage:
         for message, verdict in settled:
             item = self._interpret.item(message) if isinstance(verdict, Rejected) else verdict
             if isinstance(item, Item):
-                send(self._entry(item, message, tracker))
+                hand_on(item, message)
             else:
                 found.append((message, item))
         return found
