@@ -134,10 +134,8 @@ class Delivering:
         limits, where = destination.limits, self._config.syncs[name].destination
         budget = (where, limits.endpoint)
         if budget not in self._paces:
-            # The most careful of the syncs that may call there decides.
-            share = min(s.rate_share for s in self._config.syncs.values() if s.destination == where)
             turns = Turns(period_seconds=3 * self._timing.lag_seconds)
-            rate = RatePolicy(limits.calls_per_second, share)
+            rate = RatePolicy(limits.calls_per_second, self._config.rate_share(where))
             self._paces[budget] = PaceStage(rate, turns, self._clock)
         return self._paces[budget]
 

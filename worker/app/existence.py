@@ -40,8 +40,7 @@ class WhoExists:
             return None
         sync, directory = self._parts.config.syncs[name], self._parts.directory(name)
         limits = directory.limits
-        syncs = self._parts.config.syncs.values()
-        share = min(s.rate_share for s in syncs if s.destination == sync.destination)
+        share = self._parts.config.rate_share(sync.destination)
         look_ups = self._paces.setdefault(
             sync.destination, pace.beside(RatePolicy(limits.look_ups_per_second, share))
         )

@@ -104,7 +104,7 @@ class Parts:
         sync = self.config.syncs[sync_name]
         config = self.config.destinations[sync.destination]
         [match] = sync.match
-        client = IterableClient(base_url(config), _key(config.api_key))
+        client = self._iterable(sync.destination)
         match sync:
             case UsersSync():
                 project = config.project_type
@@ -130,15 +130,17 @@ class Parts:
         sync = self.config.syncs[sync_name]
         if isinstance(sync, EventsSync):
             return None
-        config = self.config.destinations[sync.destination]
-        return IterableFields(IterableClient(base_url(config), _key(config.api_key)))
+        return IterableFields(self._iterable(sync.destination))
 
     def directory(self, sync_name: str) -> Directory:
         """Return where a sync asks who exists at its destination."""
         sync = self.config.syncs[sync_name]
-        config = self.config.destinations[sync.destination]
         [match] = sync.match
-        return IterableDirectory(IterableClient(base_url(config), _key(config.api_key)), match)
+        return IterableDirectory(self._iterable(sync.destination), match)
+
+    def _iterable(self, destination: str) -> IterableClient:
+        config = self.config.destinations[destination]
+        return IterableClient(base_url(config), _key(config.api_key))
 
     def index(self) -> tuple[Index, Snapshots]:
         """Return the local index, in the state directory, and where snapshots wait beside it."""

@@ -102,6 +102,10 @@ class Config(Strict):
     kafka: KafkaConfig
     mqr: MqrConfig
 
+    def rate_share(self, destination: str) -> float:
+        """Return the share of a destination's limits that is used: its most careful sync's."""
+        return min(s.rate_share for s in self.syncs.values() if s.destination == destination)
+
     def schedules(self, model: str) -> tuple[Schedule, ...]:
         """Return when a model is polled: what its syncs say, daily when it has none."""
         return tuple(s.schedule for s in self.syncs.values() if s.model == model) or (DAILY,)
