@@ -19,7 +19,7 @@ async def test_rows_that_can_be_read_at_a_second_look_are_given_back_once() -> N
         found = first(one)
         return Item("A", b"{}", "A") if known and one.offset == 0 else found
 
-    desk.interpreter.item = item  # type: ignore[method-assign]
+    desk.interpreter.item = item  # type: ignore[method-assign,assignment]
     tracker = desk.assign()
     tracker.consumed([])
     rows = [message(f"u{i}", 1, i, kind="undecodable") for i in range(2)]
